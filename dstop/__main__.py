@@ -1,0 +1,5 @@
+"""`python -m dstop` is `dstop`."""
+
+from dstop.cli import main
+
+main()

@@ -1,0 +1,39 @@
+"""Every error a user can meet, and the one shape they have: what is wrong, how to mend it.
+
+DstopError
+ ├── UsageError      what was asked cannot be done as written    exit 2
+ ├── SourceError     samples cannot be had (no driver, …)        exit 1
+ └── SettingsError   the configuration file is not usable        exit 2
+"""
+
+from __future__ import annotations
+
+
+class DstopError(Exception):
+    """Something the user can act on: one line that says what is wrong, one that says what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.fix}" if self.fix else self.message
+
+
+class UsageError(DstopError):
+    """The command line, a filter or a key asks for something that does not exist."""
+
+    exit_code = 2
+
+
+class SourceError(DstopError):
+    """The place samples come from does not answer: no driver, a mismatch, a container without GPUs."""
+
+
+class SettingsError(DstopError):
+    """The configuration file cannot be read, or says something that is not a setting."""
+
+    exit_code = 2

@@ -1,0 +1,34 @@
+"""Something that happened between two samples, worth a line in the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What can happen."""
+
+    PROCESS_STARTED = "process_started"
+    PROCESS_ENDED = "process_ended"
+    THROTTLE_STARTED = "throttle_started"
+    THROTTLE_ENDED = "throttle_ended"
+    GPU_LOST = "gpu_lost"
+    GPU_BACK = "gpu_back"
+    GPU_STALE = "gpu_stale"
+    XID = "xid"
+    ECC = "ecc"
+    ROW_REMAP = "row_remap"
+    DRIVER_GONE = "driver_gone"
+    DRIVER_BACK = "driver_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the event log."""
+
+    at_ns: int
+    kind: EventKind
+    text: str
+    gpu_index: int | None = None
+    pid: int | None = None

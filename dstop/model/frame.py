@@ -1,0 +1,68 @@
+"""What one refresh of any face needs: the sample, what went before, and what dstop itself costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dstop.model.event import Event
+    from dstop.model.process import ProcessKey
+    from dstop.model.sample import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuHistory:
+    """The recent past of one GPU, oldest first, one value a step; None where nothing was known."""
+
+    utilization_pct: tuple[float | None, ...] = ()
+    memory_pct: tuple[float | None, ...] = ()
+    power_pct: tuple[float | None, ...] = ()
+    """Of the power limit."""
+    temperature_c: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessHistory:
+    """The recent past of one process on one GPU, oldest first, one value a reading."""
+
+    gpu_memory_bytes: tuple[float | None, ...] = ()
+    sm_pct: tuple[float | None, ...] = ()
+    cpu_pct: tuple[float | None, ...] = ()
+    rss_bytes: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnCost:
+    """What dstop itself takes from the host."""
+
+    cpu_pct: float
+    """100 is one core."""
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why there is no newer sample: shown over the last one, which is then old."""
+
+    message: str
+    fix: str | None
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One refresh. `sample` is the newest there is; with a `problem`, it is the last one that came."""
+
+    sample: Sample
+    step_s: float = 1.0
+    """Seconds between two values of a history."""
+    history: Mapping[int, GpuHistory] = field(default_factory=dict)
+    watched: Mapping[ProcessKey, ProcessHistory] = field(default_factory=dict)
+    """Histories of the processes that a screen asked for."""
+    events: tuple[Event, ...] = ()
+    """The recent ones, oldest first."""
+    cost: OwnCost | None = None
+    problem: Problem | None = None
