@@ -2,7 +2,7 @@
  * dummyload N: N sleeping processes that look like GPU jobs, for a process table to list.
  *
  * Long and short command lines, process titles, five users, the environment of a distributed rank. Prints the
- * PIDs, one a line, each once its process looks as it should; they live until stdin closes or this program dies.
+ * PIDs, one a line, each once its process looks as it should; they end when stdin closes or this program dies.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct job {
@@ -74,6 +75,8 @@ int main(int argc, char **argv) {
     const char *role = getenv("DUMMYLOAD");
     if (role) return play(role);
     int count = argc > 1 ? atoi(argv[1]) : 8;
+    pid_t *pids = calloc((size_t)(count > 0 ? count : 1), sizeof *pids);
+    if (!pids) return 1;
     for (int i = 0; i < count; i++) {
         int ready[2];
         char byte;
@@ -84,10 +87,12 @@ int main(int argc, char **argv) {
         close(ready[1]);
         if (read(ready[0], &byte, 1) != 1) return 1;
         close(ready[0]);
-        printf("%d\n", pid);
+        printf("%d\n", pids[i] = pid);
         fflush(stdout);
     }
     char byte;
     while (read(0, &byte, 1) > 0) { }
+    for (int i = 0; i < count; i++) kill(pids[i], SIGKILL);
+    while (wait(NULL) > 0) { }                             /* so that they are gone when this program is */
     return 0;
 }

@@ -137,7 +137,6 @@ class Rig:
         for load in self._loads:
             if load.stdin:
                 load.stdin.close()
-            load.terminate()
             load.wait()
             if load.stdout:
                 load.stdout.close()
