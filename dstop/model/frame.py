@@ -22,6 +22,8 @@ class GpuHistory:
     power_pct: tuple[float | None, ...] = ()
     """Of the power limit."""
     temperature_c: tuple[float | None, ...] = ()
+    steps: int = 0
+    """How many values there have been since the start, also those that are no longer kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,64 @@
+"""The words that make an engineer look twice: throttling, ECC, row remapping, Xid, staleness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.draw.line import cells
+from dstop.model.gpu import QUIET_REASONS
+
+if TYPE_CHECKING:
+    from dstop.draw.line import Span
+    from dstop.model.gpu import Gpu
+
+_THROTTLE_WORDS = {
+    "hw_thermal": ("HOT", "badge.bad"),
+    "sw_thermal": ("HOT", "badge"),
+    "hw_power_brake": ("BRAKE", "badge.bad"),
+    "hw_slowdown": ("HW SLOW", "badge.bad"),
+    "power_cap": ("PWR CAP", "badge"),
+}
+
+
+def badges(gpu: Gpu) -> tuple[Span, ...]:
+    """Give the badges of a card, the gravest first; each is a word and its role."""
+    found: list[Span] = []
+    if gpu.fault is not None:
+        return (("LOST" if "lost" in gpu.fault.lower() else "FAULT", "badge.bad"),)
+    if gpu.stale_s > 0:
+        found.append((f"STALE {gpu.stale_s:.0f}s", "badge.bad"))
+    if gpu.xids:
+        found.append((f"XID {gpu.xids[-1].code}", "badge.bad"))
+    if gpu.remapped_rows_failed:
+        found.append(("REMAP FAILED", "badge.bad"))
+    if gpu.ecc_uncorrected:
+        found.append((f"ECC {gpu.ecc_uncorrected}", "badge.bad"))
+    if gpu.remapped_rows_pending:
+        found.append(("ROW REMAP", "badge"))
+    reasons = set(gpu.throttle_reasons or ()) - QUIET_REASONS
+    words = [(word, role) for reason, (word, role) in _THROTTLE_WORDS.items() if reason in reasons]
+    found += dict.fromkeys(words)
+    found += [(reason.upper().replace("_", " "), "badge") for reason in sorted(reasons - _THROTTLE_WORDS.keys())]
+    if gpu.unified_memory:
+        found.append(("UNIFIED", "badge.note"))
+    if gpu.virtualization not in {None, "none"}:
+        found.append(("vGPU", "badge.note"))
+    return tuple(found)
+
+
+def badge_spans(found: tuple[Span, ...], width: int) -> tuple[Span, ...]:
+    """As many badges as fit in `width` cells, one cell apart; ` +2` counts those that do not."""
+    spans: list[Span] = []
+    left = width
+    for position, (word, role) in enumerate(found):
+        more = len(found) - position - 1
+        need = cells(word) + 2 + (1 if spans else 0)
+        if need + (4 if more else 0) > left and not (need <= left and not more):
+            if left >= 3:  # noqa: PLR2004 - room for the count itself
+                spans.append((f" +{more + 1}", "warn"))
+            break
+        if spans:
+            spans.append((" ", ""))
+        spans.append((f" {word} ", role))
+        left -= need
+    return tuple(spans)

@@ -1,0 +1,84 @@
+"""All GPUs of a machine in the form the layout chose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.draw.gpu_block import gpu_block
+from dstop.draw.gpu_line import gpu_line, line_header, mig_line
+from dstop.draw.line import fit_line
+from dstop.model.frame import GpuHistory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dstop.draw.gpu_layout import GpuLayout
+    from dstop.draw.line import Line
+    from dstop.draw.look import Look
+    from dstop.model.frame import Frame
+    from dstop.model.gpu import Gpu
+    from dstop.model.process import GpuProcess
+
+_NO_HISTORY = GpuHistory()
+GAP = 2
+
+
+def memory_by_gpu(processes: Sequence[GpuProcess]) -> Mapping[int, list[GpuProcess]]:
+    """Group the processes whose memory is known by GPU."""
+    found: dict[int, list[GpuProcess]] = {}
+    for process in processes:
+        if process.gpu_memory_bytes is not None:
+            found.setdefault(process.gpu_index, []).append(process)
+    return found
+
+
+def gpu_area_lines(frame: Frame, layout: GpuLayout, width: int, look: Look) -> tuple[list[Line], list[int | None]]:
+    """Draw the area; with each line comes the index of the GPU it belongs to (None where there is none).
+
+    With several columns a line belongs to the leftmost card on it.
+    """
+    gpus = frame.sample.gpus
+    owners = memory_by_gpu(frame.sample.processes)
+    columns = max(1, min(layout.columns, len(gpus) or 1))
+    column_width = (width - GAP * (columns - 1)) // columns
+    blocks = [_lines_of(gpu, owners.get(gpu.index, []), frame, layout, column_width, look) for gpu in gpus]
+    lines: list[Line] = []
+    whose: list[int | None] = []
+    if layout.header and not layout.blocks:
+        lines.append(line_header(column_width))
+        whose.append(None)
+    per_column = -(-len(gpus) // columns)
+    for row in range(per_column):
+        # Down the columns, as a reader of eight cards counts them: 0-3 left, 4-7 right.
+        side_by_side = [
+            blocks[place] for column in range(columns) if (place := row + column * per_column) < len(blocks)
+        ]
+        for offset in range(max(map(len, side_by_side))):
+            spans: list[tuple[str, str]] = []
+            for column, block in enumerate(side_by_side):
+                if column:
+                    spans.append((" " * GAP, ""))
+                spans += block[offset] if offset < len(block) else ((" " * column_width, ""),)
+            lines.append(fit_line(tuple(spans), width))
+            whose.append(gpus[row].index)
+    return lines, whose
+
+
+def _lines_of(
+    gpu: Gpu, owners: list[GpuProcess], frame: Frame, layout: GpuLayout, width: int, look: Look
+) -> list[Line]:
+    sizes = [process.gpu_memory_bytes or 0 for process in owners]
+    if layout.blocks:
+        history = frame.history.get(gpu.index, _NO_HISTORY)
+        lines = gpu_block(gpu, sizes, history, width, look, layout, frame.step_s)
+    else:
+        lines = [gpu_line(gpu, sizes, width, look)]
+    for place, instance in enumerate(gpu.mig):
+        inside = [
+            process.gpu_memory_bytes or 0
+            for process in owners
+            if process.gpu_instance_id == instance.gpu_instance_id
+            and process.compute_instance_id in {None, instance.compute_instance_id}
+        ]
+        lines.append(mig_line(instance, inside, width, last=place == len(gpu.mig) - 1))
+    return lines

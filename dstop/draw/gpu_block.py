@@ -1,0 +1,133 @@
+"""One GPU in several lines: bars with figures, what the board says of itself, and the recent past."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.draw.badges import badge_spans, badges
+from dstop.draw.bars import graph_rows, meter
+from dstop.draw.gpu_line import short_name
+from dstop.draw.line import cells, clean, fit, fit_line, spread
+from dstop.draw.look import memory_role, temperature_role, utilization_role
+from dstop.draw.memory_bar import memory_bar
+from dstop.units import bytes_text, duration_text, gib_text, percent_text, rate_text, watts_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dstop.draw.gpu_layout import GpuLayout
+    from dstop.draw.line import Line, Span
+    from dstop.draw.look import Look
+    from dstop.model.frame import GpuHistory
+    from dstop.model.gpu import Gpu
+
+FIGURES = 30
+_OCCUPANCY = 18
+_LEAST_BAR = 8
+
+
+def gpu_block(
+    gpu: Gpu, process_bytes: Sequence[int], history: GpuHistory, width: int, look: Look, layout: GpuLayout, step_s: float
+) -> list[Line]:
+    """Draw one card as the lines of a block, each `width` cells wide."""
+    lines = [_title(gpu, width)]
+    if gpu.fault is not None:
+        lines.append(fit_line(((f"   {clean(gpu.fault)}", "bad"),), width))
+        lines += [((" " * width, ""),)] * (1 + layout.details + layout.graph_rows)
+        return lines
+    figures = min(FIGURES, max(0, width - 4 - _LEAST_BAR))
+    bar = max(0, width - 4 - figures)
+    lines += [_memory(gpu, process_bytes, bar, figures, look), _utilization(gpu, bar, figures, look)]
+    if layout.details:
+        lines.append(fit_line((("    ", ""), *_details(gpu, width - 4)), width))
+    if layout.graph_rows:
+        lines += _graphs(history, width, layout.graph_rows, step_s)
+    return lines
+
+
+def _title(gpu: Gpu, width: int) -> Line:
+    left: list[Span] = [(f"{gpu.index:>2} ", "title"), (short_name(gpu.name) + " ", "title")]
+    left += badge_spans(badges(gpu), max(0, width // 2 - 10))
+    facts: list[Span] = []
+    if gpu.performance_state is not None:
+        facts.append((f"P{gpu.performance_state} ", "dim"))
+    if gpu.clock_sm_mhz is not None:
+        facts.append((f"{gpu.clock_sm_mhz}MHz ", "dim"))
+    if gpu.temperature_c is not None:
+        facts.append((f"{gpu.temperature_c}°C ", temperature_role(gpu.temperature_c, gpu.temperature_slowdown_c)))
+    if gpu.fan_pct is not None:
+        facts.append((f"fan {gpu.fan_pct}% ", "dim"))
+    if gpu.power_mw is not None or gpu.power_limit_mw is not None:
+        facts.append((f"{watts_text(gpu.power_mw)}/{watts_text(gpu.power_limit_mw)}W", ""))
+    while facts and sum(cells(text) for text, _ in (*left, *facts)) >= width:
+        facts.pop(0)
+    return fit_line(spread(tuple(left), tuple(facts), width), width)
+
+
+def _memory(gpu: Gpu, process_bytes: Sequence[int], bar: int, figures: int, look: Look) -> Line:
+    percent = gpu.memory_pct
+    role = "dim" if gpu.stale_s > 0 else memory_role(percent, look)
+    text = f" {gib_text(gpu.memory_used_bytes)}/{gib_text(gpu.memory_total_bytes)}G {percent_text(percent)}%"
+    free = f" {bytes_text(gpu.memory_free_bytes)} free" if gpu.memory_free_bytes is not None else ""
+    tail = (fit(text, _OCCUPANCY), role), (fit(free, figures - _OCCUPANCY), "dim")
+    return fit_line((("mem ", "label"), *memory_bar(gpu, process_bytes, bar), *tail), bar + figures + 4)
+
+
+def _utilization(gpu: Gpu, bar: int, figures: int, look: Look) -> Line:
+    percent = gpu.utilization_gpu_pct
+    role = "dim" if gpu.stale_s > 0 else utilization_role(percent, look)
+    share = None if percent is None else percent / 100
+    traffic = f"mem bw {percent_text(gpu.utilization_memory_pct)}%" if gpu.utilization_memory_pct is not None else ""
+    tail = (fit(f" {percent_text(percent)}%", _OCCUPANCY), role), (fit(" " + traffic, figures - _OCCUPANCY), "dim")
+    return fit_line((("gpu ", "label"), *meter(share, bar, "graph.gpu"), *tail), bar + figures + 4)
+
+
+def _details(gpu: Gpu, width: int) -> Line:
+    """Give what a line has room for, the most telling first."""
+    parts: list[str] = []
+    if gpu.activity is not None:
+        a = gpu.activity
+        parts.append(f"SM {percent_text(a.sm_pct)}% tensor {percent_text(a.tensor_pct)}% HBM {percent_text(a.dram_pct)}%")
+    if gpu.nvlink_tx_bytes_s is not None or gpu.nvlink_rx_bytes_s is not None:
+        parts.append(f"NVLink ↑{rate_text(gpu.nvlink_tx_bytes_s)} ↓{rate_text(gpu.nvlink_rx_bytes_s)}")
+    if gpu.pcie_tx_bytes_s is not None or gpu.pcie_rx_bytes_s is not None:
+        parts.append(f"PCIe ↑{rate_text(gpu.pcie_tx_bytes_s)} ↓{rate_text(gpu.pcie_rx_bytes_s)}")
+    elif gpu.pcie_generation is not None:
+        parts.append(f"PCIe gen{gpu.pcie_generation} x{gpu.pcie_width or '?'}")
+    if gpu.encoder_pct or gpu.decoder_pct:
+        parts.append(f"enc {percent_text(gpu.encoder_pct)}% dec {percent_text(gpu.decoder_pct)}%")
+    if gpu.temperature_memory_c is not None:
+        parts.append(f"HBM {gpu.temperature_memory_c}°C")
+    if gpu.ecc_corrected:
+        parts.append(f"ECC corrected {gpu.ecc_corrected}")
+    if gpu.energy_mj is not None:
+        parts.append(f"{gpu.energy_mj / 3.6e9:.1f}kWh")
+    if gpu.pci_bus_id:
+        parts.append(clean(gpu.pci_bus_id))
+    text = ""
+    for part in parts:
+        longer = f"{text} · {part}" if text else part
+        if cells(longer) > width:
+            continue
+        text = longer
+    return ((text, "dim"),)
+
+
+def _graphs(history: GpuHistory, width: int, rows: int, step_s: float) -> list[Line]:
+    """Memory on the left, utilisation on the right, each with its scale and the time it spans."""
+    half = (width - 4) // 2
+    left = _graph("mem", history.memory_pct, half - 1, rows, "graph.memory", step_s, history.steps)
+    right = _graph("gpu", history.utilization_pct, width - 4 - half, rows, "graph.gpu", step_s, history.steps)
+    return [fit_line((("    ", ""), *a, (" ", ""), *b), width) for a, b in zip(left, right, strict=True)]
+
+
+def _graph(
+    name: str, values: Sequence[float | None], width: int, rows: int, role: str, step_s: float, history_steps: int
+) -> list[Line]:
+    drawn = graph_rows(values, width, rows, 100, history_steps)
+    lines: list[Line] = [((row, role),) for row in drawn]
+    label = f"{name}% {duration_text(width * 2 * step_s)}"
+    if rows > 1 and cells(label) + 4 < width and drawn[0][: cells(label)].strip("⠀") == "":
+        # The label stands where the graph has nothing to say yet.
+        lines[0] = ((label, "dim"), (drawn[0][cells(label) :], role))
+    return lines
