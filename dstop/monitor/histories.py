@@ -1,0 +1,124 @@
+"""What a Monitor remembers of every GPU and process, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from dstop.model.frame import GpuHistory, ProcessHistory
+from dstop.monitor.health import is_stale
+from dstop.monitor.rings import Ring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dstop.model.gpu import Gpu
+    from dstop.model.process import GpuProcess, ProcessKey
+
+MOST_PROCESSES = 2048
+"""Rows beyond these are shown, but have no past: 2048 rows of 300 readings take 20 MB."""
+
+MOST_GPUS = 256
+
+
+class GpuHistories:
+    """One value a step for every GPU; one that is gone for a whole window is forgotten."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._past: dict[int, tuple[deque[float | None], ...]] = {}
+
+    def push(self, gpus: Iterable[Gpu]) -> None:
+        """Add one step; a GPU that is silent, lost or missing gets None, so that all stay in step."""
+        readings = {gpu.index: _gpu_values(gpu) for gpu in gpus}
+        for index in readings:
+            if index not in self._past and len(self._past) < MOST_GPUS:
+                self._past[index] = tuple(deque(maxlen=self._capacity) for _ in range(4))
+        forgotten = []
+        for index, rings in self._past.items():
+            for ring, value in zip(rings, readings.get(index, _NOTHING), strict=True):
+                ring.append(value)
+            if index not in readings and all(value is None for ring in rings for value in ring):
+                forgotten.append(index)
+        for index in forgotten:
+            del self._past[index]
+
+    def values(self) -> dict[int, GpuHistory]:
+        """Give what a Frame carries."""
+        return {
+            index: GpuHistory(
+                utilization_pct=tuple(utilization),
+                memory_pct=tuple(memory),
+                power_pct=tuple(power),
+                temperature_c=tuple(temperature),
+            )
+            for index, (utilization, memory, power, temperature) in self._past.items()
+        }
+
+
+_NOTHING = (None, None, None, None)
+
+
+def _gpu_values(gpu: Gpu) -> tuple[float | None, float | None, float | None, float | None]:
+    if gpu.fault is not None or is_stale(gpu):
+        return _NOTHING
+    power = None
+    if gpu.power_mw is not None and gpu.power_limit_mw:
+        power = 100 * gpu.power_mw / gpu.power_limit_mw
+    return gpu.utilization_gpu_pct, gpu.memory_pct, power, gpu.temperature_c
+
+
+class ProcessHistories:
+    """One value a reading for every process that is there; dropped with the process."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._past: dict[ProcessKey, tuple[Ring, Ring, Ring, Ring]] = {}
+
+    def __len__(self) -> int:
+        return len(self._past)
+
+    def push(self, processes: Iterable[GpuProcess]) -> None:
+        """Add one reading, and forget the processes that are not in it."""
+        kept: dict[ProcessKey, tuple[Ring, Ring, Ring, Ring]] = {}
+        fresh: dict[ProcessKey, GpuProcess] = {}
+        for process in processes:
+            key = process.key
+            rings = self._past.get(key)
+            if rings is None:
+                fresh.setdefault(key, process)
+            elif key not in kept:
+                kept[key] = rings
+                _push(rings, process)
+        for key, process in fresh.items():
+            if len(kept) >= MOST_PROCESSES:
+                break
+            kept[key] = (
+                Ring(self._capacity),
+                Ring(self._capacity),
+                Ring(self._capacity),
+                Ring(self._capacity),
+            )
+            _push(kept[key], process)
+        self._past = kept
+
+    def values(self, keys: Iterable[ProcessKey]) -> Mapping[ProcessKey, ProcessHistory]:
+        """Give the past of the processes asked for, as far as they are remembered."""
+        return {
+            key: ProcessHistory(
+                gpu_memory_bytes=rings[0].values(),
+                sm_pct=rings[1].values(),
+                cpu_pct=rings[2].values(),
+                rss_bytes=rings[3].values(),
+            )
+            for key in keys
+            if (rings := self._past.get(key)) is not None
+        }
+
+
+def _push(rings: tuple[Ring, Ring, Ring, Ring], process: GpuProcess) -> None:
+    memory, sm, cpu, rss = rings
+    memory.push(process.gpu_memory_bytes)
+    sm.push(process.sm_pct)
+    cpu.push(process.cpu_pct)
+    rss.push(process.rss_bytes)

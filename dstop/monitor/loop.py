@@ -1,0 +1,139 @@
+"""The Monitor: one step is one reading, remembered and compared with the one before."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from dstop.errors import SourceError
+from dstop.model.event import Event, EventKind
+from dstop.model.frame import Frame, Problem
+from dstop.monitor.cost import CostMeter
+from dstop.monitor.events import events_between
+from dstop.monitor.histories import GpuHistories, ProcessHistories
+from dstop.monitor.throttle import ThrottleLog
+from dstop.units import duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
+
+    from dstop.model.frame import OwnCost
+    from dstop.model.process import ProcessKey
+    from dstop.model.sample import Sample
+    from dstop.sources import Source
+
+MOST_EVENTS = 500
+
+
+class Monitor:
+    """Turns a source into Frames. One thread steps; the setters may be called from any other.
+
+    Args:
+        source: where samples come from; the Monitor closes it.
+        interval_s: seconds between two steps, told to every Frame; the caller does the waiting.
+        capacity: how many steps are remembered.
+        now_ns: the wall clock, for the time of a problem.
+        label: adds what plugins know of processes; called on every sample.
+        meter: measures what dstop itself costs.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        interval_s: float,
+        capacity: int = 300,
+        now_ns: Callable[[], int] = time.time_ns,
+        label: Callable[[Sample], Sample] | None = None,
+        meter: CostMeter | None = None,
+    ) -> None:
+        self.interval_s = interval_s
+        self._source = source
+        self._now_ns = now_ns
+        self._label = label
+        self._meter = meter or CostMeter()
+        self._gpus = GpuHistories(capacity)
+        self._processes = ProcessHistories(capacity)
+        self._throttle = ThrottleLog()
+        self._log: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self._events: tuple[Event, ...] = ()
+        self._watched: frozenset[ProcessKey] = frozenset()
+        self._last: Sample | None = None
+        self._problem: Problem | None = None
+
+    def step(self, *, patience_s: float = 0.5) -> Frame:
+        """Read once and give the Frame; with a driver that is gone, the last sample and the problem.
+
+        Raises:
+            SourceError: when there has never been a sample.
+        """
+        try:
+            sample = self._source.read(patience_s=patience_s)
+        except SourceError as error:
+            return self._without_sample(error)
+        if self._label is not None:
+            sample = self._label(sample)
+        self._note(self._driver_back(sample))
+        self._note(events_between(self._last, sample))
+        self._note(self._throttle.observe(sample))
+        self._gpus.push(sample.gpus)
+        self._processes.push(sample.processes)
+        self._last = sample
+        return self._frame(sample)
+
+    def watch(self, fields: AbstractSet[str]) -> None:
+        """Have the source read these costly fields from the next step on."""
+        self._source.watch(fields)
+
+    def watch_process(self, keys: Iterable[ProcessKey]) -> None:
+        """Carry the histories of these processes, and of no others, in the Frames to come."""
+        self._watched = frozenset(keys)
+
+    def own_cost(self) -> OwnCost | None:
+        """Give what dstop took from the host since this was last asked."""
+        return self._meter.since_last()
+
+    def close(self) -> None:
+        """Let go of the source; safe to call twice."""
+        self._source.close()
+
+    def _without_sample(self, error: SourceError) -> Frame:
+        if self._last is None:
+            raise error
+        if self._problem is None:
+            now = self._now_ns()
+            self._note(
+                [Event(at_ns=now, kind=EventKind.DRIVER_GONE, text=f"no new figures: {error.message}")]
+            )
+            self._problem = Problem(message=error.message, fix=error.fix, since_ns=now)
+        else:
+            self._problem = Problem(message=error.message, fix=error.fix, since_ns=self._problem.since_ns)
+        self._gpus.push(())
+        return self._frame(self._last)
+
+    def _driver_back(self, sample: Sample) -> list[Event]:
+        if self._problem is None:
+            return []
+        away = duration_text((self._now_ns() - self._problem.since_ns) / 1e9)
+        self._problem = None
+        text = f"figures come again after {away}"
+        return [Event(at_ns=sample.taken_at_ns, kind=EventKind.DRIVER_BACK, text=text)]
+
+    def _note(self, events: Iterable[Event]) -> None:
+        count = len(self._log)
+        self._log.extend(events)
+        if len(self._log) != count or count == MOST_EVENTS:
+            self._events = tuple(self._log)
+
+    def _frame(self, sample: Sample) -> Frame:
+        return Frame(
+            sample=sample,
+            step_s=self.interval_s,
+            history=self._gpus.values(),
+            watched=self._processes.values(self._watched),
+            events=self._events,
+            cost=self.own_cost(),
+            problem=self._problem,
+        )
