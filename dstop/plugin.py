@@ -1,18 +1,19 @@
 """What a plugin can add, and loading that survives a plugin that is broken.
 
-A plugin is any installed package with an entry point in the group `dstop`; first-party ones live in `plugins/` and
-use nothing that a third party could not.
+A plugin is any installed package with an entry point in the group `dstop`; first-party ones live in
+`plugins/` and use nothing that a third party could not.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     import pluggy
 
@@ -31,7 +32,7 @@ class Hooks:
     """The hookspecs. Implement any of them with `pluggy.HookimplMarker("dstop")`."""
 
     def sources(self) -> Mapping[str, Callable[[], Source]]:  # type: ignore[empty-body]
-        """Give places that samples can come from: name -> what opens it. `dstop --source NAME` reads from it."""
+        """Give places that samples can come from, for `dstop --source NAME`: name -> what opens it."""
 
     def labels(self, process: ProcessFacts, environ: Mapping[str, str]) -> Mapping[str, str] | None:
         """Say what a process is, from its facts and its environment (empty where it may not be read).
@@ -165,9 +166,9 @@ class Labeller:
         return replace(facts, labels=dict(list(labels.items())[:MOST_LABELS]))
 
 
-def _cleaned(labels: Mapping[str, str] | None) -> dict[str, str]:
+def _cleaned(labels: object) -> dict[str, str]:
     """Make a plugin's answer fit to draw: a few short, printable texts."""
-    pairs = list((labels or {}).items())[:MOST_LABELS]
+    pairs = list(labels.items())[:MOST_LABELS] if isinstance(labels, Mapping) else []
     return {_printable(str(key)): _printable(str(value)) for key, value in pairs}
 
 
