@@ -1,1 +1,1 @@
-""""""
+"""The live screen: the only folder that knows Textual."""

@@ -1,1 +1,1 @@
-""""""
+"""Thin widgets over the pure functions of `dstop.draw`."""

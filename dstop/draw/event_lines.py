@@ -1,0 +1,45 @@
+"""The event log: what happened, newest first."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from dstop.draw.line import clean, fit_line
+from dstop.model.event import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dstop.draw.line import Line
+    from dstop.model.event import Event
+
+_ROLES = {
+    EventKind.GPU_LOST: "bad",
+    EventKind.XID: "bad",
+    EventKind.ECC: "bad",
+    EventKind.DRIVER_GONE: "bad",
+    EventKind.GPU_STALE: "warn",
+    EventKind.ROW_REMAP: "warn",
+    EventKind.THROTTLE_STARTED: "warn",
+    EventKind.GPU_BACK: "ok",
+    EventKind.DRIVER_BACK: "ok",
+    EventKind.THROTTLE_ENDED: "dim",
+    EventKind.PROCESS_ENDED: "dim",
+}
+
+
+def event_lines(events: Sequence[Event], width: int) -> list[Line]:
+    """One line an event: when, which card, what."""
+    if not events:
+        return [fit_line(((" nothing has happened since dstop started", "dim"),), width)]
+    return [event_line(event, width) for event in reversed(events)]
+
+
+def event_line(event: Event, width: int) -> Line:
+    """Draw one event."""
+    when = time.strftime(" %H:%M:%S ", time.localtime(event.at_ns / 1e9))
+    where = "      " if event.gpu_index is None else f"GPU {event.gpu_index:<2}"
+    return fit_line(
+        ((when, "label"), (where + " ", "title"), (clean(event.text), _ROLES.get(event.kind, ""))), width
+    )

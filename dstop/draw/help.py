@@ -1,0 +1,116 @@
+"""The help screen: every key, what the marks mean, and the filter language, as lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.draw.line import fit, fit_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dstop.draw.line import Line, Span
+
+KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
+    (
+        "move",
+        (
+            ("↑ ↓  k j", "one row"),
+            ("PgUp PgDn", "one screen"),
+            ("Home End", "first, last"),
+            ("← →", "scroll the command"),
+            ("1-9  0", "only GPU n-1; all"),
+            ("Esc", "back, clear"),
+        ),
+    ),
+    (
+        "look",
+        (
+            ("Enter", "process, close up"),
+            ("e", "its environment"),
+            ("g", "GPUs, close up"),
+            ("l", "event log"),
+            ("/  F4", "filter"),
+            ("u", "only one user"),
+            ("t  F5", "tree"),
+            ("U  J", "group by user, job"),
+            ("a f c", "auto, full, compact"),
+            ("v", "PCIe, NVLink, SM counters"),
+        ),
+    ),
+    (
+        "order",
+        (
+            ("< >  , .", "sort by column before, after"),
+            ("M P N S", "by memory, CPU, PID, SM"),
+            ("R", "reverse"),
+        ),
+    ),
+    (
+        "do",
+        (
+            ("Space", "tag"),
+            ("T K I", "SIGTERM, SIGKILL, SIGINT (asks first)"),
+            ("F9", "choose a signal"),
+            ("p", "pause"),
+            ("+ -", "slower, faster"),
+            ("r", "read now"),
+            ("Ctrl-L", "draw again"),
+            ("F2", "theme"),
+            ("W", "save settings"),
+            ("Ctrl-P", "all commands"),
+            ("q  Ctrl-C", "quit"),
+        ),
+    ),
+)
+MARKS: Sequence[tuple[str, str, str]] = (
+    ("███", "seg.a", "memory of processes, the biggest first, in two shades"),
+    ("▒▒▒", "seg.unattributed", "used, but by no process that is listed"),
+    ("░░░", "seg.reserved", "kept by the driver"),
+    ("───", "seg.free", "free"),
+    (" PWR CAP ", "badge", "clocks held down: power limit; HOT: heat; BRAKE: power supply"),
+    (" ROW REMAP ", "badge", "a memory row waits to be replaced: reset the GPU"),
+    (" ECC 3 ", "badge.bad", "uncorrected memory errors since the driver was loaded"),
+    (" XID 79 ", "badge.bad", "the driver reported this error"),
+    (" STALE 3s ", "badge.bad", "the driver does not answer for this card: figures are that old"),
+)
+FILTERS: Sequence[tuple[str, str]] = (
+    ("llama", "anywhere in command, user, PID, container, model"),
+    ("user:alice mem>10G", "both"),
+    ("gpu:0-3 (sm<5 or age>2h)", "on these cards, idle or old"),
+    ("not framework:vllm", "all others"),
+    ("rank=3 job:4711", "one rank of one job"),
+    ("/train_.*7b/", "a regular expression"),
+)
+_KEY_CELLS = 12
+
+
+def help_lines(width: int) -> list[Line]:
+    """Draw the help in as many columns as fit."""
+    lines: list[Line] = []
+    columns = 3 if width >= 150 else 2 if width >= 76 else 1  # noqa: PLR2004 - a column is about 38 to 50 cells
+    column = width // columns
+    for title, keys in KEYS:
+        lines.append(_title(title, width))
+        rows = -(-len(keys) // columns)
+        for row in range(rows):
+            spans: list[Span] = []
+            for place in range(row, len(keys), rows):
+                key, what = keys[place]
+                spans += [
+                    (fit(f"  {key}", _KEY_CELLS), "title"),
+                    (fit(f" {what}", max(0, column - _KEY_CELLS)), ""),
+                ]
+            lines.append(fit_line(tuple(spans), width))
+    lines.append(_title("marks", width))
+    lines += [
+        fit_line((("  ", ""), (mark, role), (" " * max(1, 12 - len(mark)), ""), (what, "")), width)
+        for mark, role, what in MARKS
+    ]
+    lines.append(_title("filters (press /)", width))
+    lines += [fit_line(((fit(f"  {text}", 30), "title"), (what, "")), width) for text, what in FILTERS]
+    return lines
+
+
+def _title(text: str, width: int) -> Line:
+    return fit_line(((f" {text}", "group"),), width)

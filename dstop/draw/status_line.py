@@ -1,0 +1,43 @@
+"""The last line: the keys that matter here, what is being filtered, and what dstop itself costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.draw.line import cells, fit_line, line_cells
+from dstop.units import bytes_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dstop.draw.line import Line, Span
+    from dstop.model.frame import OwnCost
+
+
+def status_line(
+    keys: Sequence[tuple[str, str]], width: int, *, cost: OwnCost | None, flags: Sequence[str] = (), notice: str = ""
+) -> Line:
+    """Draw the keys from the left as far as they fit, flags and cost at the right.
+
+    Args:
+        keys: (key, what it does), the most wanted first.
+        width: cells.
+        cost: what dstop takes; shown because a monitor must not be what it warns of.
+        flags: states that change what is seen: `paused`, `filter: user:alice`.
+        notice: takes the place of the keys while there is something to say.
+    """
+    right: list[Span] = [(f" {flag} ", "badge") for flag in flags]
+    if cost is not None:
+        right.append((f" dstop {cost.cpu_pct:.1f}% {bytes_text(cost.rss_bytes)} ", "bar"))
+    while right and line_cells(right) > width - 8:
+        right.pop()
+    left: list[Span] = []
+    room = width - line_cells(right)
+    if notice:
+        left.append((f" {notice} ", "key"))
+    else:
+        for key, what in keys:
+            if line_cells(left) + cells(key) + cells(what) + 2 > room:
+                break
+            left += [(f" {key}", "key"), (f" {what}", "bar")]
+    return (*fit_line(tuple(left), room, "bar"), *right)
