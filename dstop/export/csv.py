@@ -1,0 +1,119 @@
+"""Samples as CSV: one line per GPU, or one per process, for a spreadsheet.
+
+A process names itself, so its name is an attacker's text in a spreadsheet: a cell that would be a formula is
+disarmed by an apostrophe (OWASP, "CSV Injection").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.export.gpu_json import gpu_object
+from dstop.export.process_json import process_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dstop.model.sample import Sample
+
+GPU_COLUMNS = (
+    "taken_at_ns",
+    "host",
+    "index",
+    "uuid",
+    "name",
+    "pci_bus_id",
+    "memory_total_bytes",
+    "memory_used_bytes",
+    "memory_reserved_bytes",
+    "memory_free_bytes",
+    "memory_unattributed_bytes",
+    "utilization_gpu_pct",
+    "utilization_memory_pct",
+    "temperature_c",
+    "power_mw",
+    "power_limit_mw",
+    "clock_sm_mhz",
+    "clock_memory_mhz",
+    "fan_pct",
+    "performance_state",
+    "throttle_reasons",
+    "ecc_uncorrected",
+    "remapped_rows_pending",
+    "energy_mj",
+    "stale_s",
+    "fault",
+    "simulated",
+)
+PROCESS_COLUMNS = (
+    "taken_at_ns",
+    "host",
+    "gpu_index",
+    "gpu_uuid",
+    "pid",
+    "type",
+    "gpu_memory_bytes",
+    "sm_pct",
+    "user",
+    "command",
+    "cmdline",
+    "cpu_pct",
+    "rss_bytes",
+    "started_at_s",
+    "container",
+    "rank",
+    "world_size",
+    "framework",
+    "model",
+    "state",
+    "job",
+    "simulated",
+)
+
+
+def gpu_header() -> str:
+    """Give the first line of the table of GPUs."""
+    return _line(GPU_COLUMNS)
+
+
+def process_header() -> str:
+    """Give the first line of the table of processes."""
+    return _line(PROCESS_COLUMNS)
+
+
+def gpu_lines(sample: Sample) -> str:
+    """Give one line per GPU; a cell is empty where nothing is known."""
+    rows = (gpu_object(gpu, sample.processes) for gpu in sample.gpus)
+    return _lines(sample, rows, GPU_COLUMNS)
+
+
+def process_lines(sample: Sample) -> str:
+    """Give one line per process and GPU; a cell is empty where nothing is known."""
+    return _lines(sample, (process_object(row) for row in sample.processes), PROCESS_COLUMNS)
+
+
+def _lines(sample: Sample, rows: Iterable[Mapping[str, object]], columns: tuple[str, ...]) -> str:
+    common = {
+        "taken_at_ns": sample.taken_at_ns,
+        "host": sample.host.name,
+        "simulated": sample.simulated,
+    }
+    return "".join(_line({**row, **common}[column] for column in columns) for row in rows)
+
+
+def _line(cells: Iterable[object]) -> str:
+    return ",".join(_cell(cell) for cell in cells) + "\n"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    text = " ".join(str(part) for part in value) if isinstance(value, list) else str(value)
+    text = "".join(char if char.isprintable() else " " for char in text)
+    if text.lstrip()[:1] in {"=", "+", "-", "@", "|", "%", "'"}:
+        text = "'" + text
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',";') else text

@@ -1,0 +1,78 @@
+"""One sample as JSON: the contract that other programs rely on, plus all else that is known.
+
+Plain numbers with the unit in the key; what is not known is null, and `unavailable` of the same object says why.
+`"schema": 1` grows by new keys alone.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from dstop.export.gpu_json import gpu_object
+from dstop.export.process_json import process_object
+from dstop.export.values import clean, finite
+
+if TYPE_CHECKING:
+    from dstop.model.frame import Problem
+    from dstop.model.host import Host
+    from dstop.model.sample import Sample
+
+SCHEMA = 1
+
+
+def sample_object(sample: Sample, *, problem: Problem | None = None) -> dict[str, Any]:
+    """Give the sample in the shape of the contract.
+
+    Args:
+        sample: the newest there is.
+        problem: set when the driver has gone since; the sample is then old, as `taken_at_ns` says.
+    """
+    fault = {gpu.index: gpu.fault for gpu in sample.gpus}
+    top = {
+        "schema": SCHEMA,
+        "taken_at_ns": sample.taken_at_ns,
+        "host": clean(sample.host.name),
+        "driver_version": sample.driver_version,
+        "cuda_version": sample.cuda_version,
+    }
+    why = "the source gives none"
+    return {
+        **top,
+        "gpus": [gpu_object(gpu, sample.processes) for gpu in sample.gpus],
+        "processes": [process_object(row, fault.get(row.gpu_index)) for row in sample.processes],
+        "findings": [],
+        "unattributed": [
+            {"gpu_index": row.gpu_index, "bytes": row.bytes, "cause": clean(row.cause)}
+            for row in sample.unattributed
+        ],
+        "host_stats": _host_object(sample.host),
+        "notices": [clean(notice) for notice in sample.notices],
+        "simulated": sample.simulated,
+        "problem": None
+        if problem is None
+        else {"message": clean(problem.message), "fix": problem.fix, "since_ns": problem.since_ns},
+        "unavailable": {key: why for key, value in top.items() if value is None},
+    }
+
+
+def sample_line(sample: Sample, *, problem: Problem | None = None) -> bytes:
+    """Give the sample as one line of UTF-8, for `--json` and for newline-delimited JSON."""
+    given = sample_object(sample, problem=problem)
+    # The standard library starts in 7 ms, msgspec in 36; one sample of a big server is written in 3 ms by either.
+    text = json.dumps(given, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def _host_object(host: Host) -> dict[str, Any]:
+    return {
+        "cpu_count": host.cpu_count,
+        "cpu_pct": finite(host.cpu_pct),
+        "load_1": finite(host.load_1),
+        "memory_total_bytes": host.memory_total_bytes,
+        "memory_used_bytes": host.memory_used_bytes,
+        "swap_total_bytes": host.swap_total_bytes,
+        "swap_used_bytes": host.swap_used_bytes,
+        "uptime_s": finite(host.uptime_s),
+        "container": host.container,
+    }
