@@ -25,6 +25,8 @@ class ProcessFacts:
     started_at_s: float | None = None
     """Seconds since the epoch. None when the host cannot see the process."""
     ppid: int | None = None
+    inner_pid: int | None = None
+    """What its own container calls it, when it has a PID namespace of its own: the number in its logs."""
     uid: int | None = None
     user: str | None = None
     command: str | None = None

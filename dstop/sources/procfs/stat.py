@@ -1,0 +1,97 @@
+"""One process in one read: `/proc/PID/stat` (proc_pid_stat(5)), the only file that is read at every refresh.
+
+It never waits for the process: the kernel answers it without the lock that a hung driver call may hold.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import NamedTuple
+
+from dstop.sources.procfs.reading import clean_bytes, read_bytes
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+_STAT_BYTES = 2048
+_STATES = frozenset("RSDTtZXxKWPI")
+
+
+class Stat(NamedTuple):
+    """What one line of `stat` says. A tuple, because a thousand of them are made at every refresh."""
+
+    pid: int
+    comm: str
+    """The first 15 bytes of the name: of the executable, or what the process calls itself."""
+    state: str
+    """The kernel's letter: R, S, D, T, Z, …"""
+    ppid: int
+    cpu_ticks: int
+    """User and system time so far, in ticks of `TICKS_PER_S`."""
+    threads: int
+    start_ticks: int
+    """Since boot; with the PID it tells a process from the next one that gets its number."""
+    rss_bytes: int
+
+
+def read_stat(pid: int, root: str = "/proc") -> Stat | None:
+    """Read one process; None when there is none of that number, or none that we may see."""
+    try:
+        data = read_bytes(f"{root}/{pid}/stat", _STAT_BYTES)
+    except OSError:
+        return None
+    return parse_stat(data)
+
+
+def parse_stat(data: bytes) -> Stat | None:
+    """Take a `stat` line apart; None when it is not one.
+
+    The name stands in parentheses and may hold parentheses, spaces and newlines: the last `)` ends it.
+    """
+    opening, closing = data.find(b" ("), data.rfind(b") ")
+    fields = data[closing + 2 :].split(None, 22)
+    if opening < 0 or closing < opening or len(fields) < 22:  # noqa: PLR2004 - rss is the 22nd after the name
+        return None
+    try:
+        state = fields[0].decode("ascii")
+        stat = Stat(
+            int(data[:opening]),
+            clean_bytes(data[opening + 2 : closing]),
+            state,
+            int(fields[1]),
+            int(fields[11]) + int(fields[12]),
+            int(fields[17]),
+            int(fields[19]),
+            int(fields[21]) * PAGE_BYTES,
+        )
+    except ValueError:
+        return None
+    return (
+        stat
+        if state in _STATES and min(stat.ppid, stat.cpu_ticks, stat.start_ticks, stat.rss_bytes) >= 0
+        else None
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def boot_time_s(root: str = "/proc") -> float | None:
+    """Give the time of boot in seconds since the epoch (`btime` of `/proc/stat`), or None.
+
+    Read once: the kernel derives it from the clock, and a clock that is set must not make every process another one.
+    """
+    try:
+        data = read_bytes(f"{root}/stat", 1 << 20)
+    except OSError:
+        return None
+    head, found, rest = data.partition(b"\nbtime ")
+    if not found:
+        rest = head.removeprefix(b"btime ") if head.startswith(b"btime ") else b""
+    word = rest.split(b"\n", 1)[0].strip()
+    return float(word) if word.isdigit() and 0 < len(word) < 12 else None  # noqa: PLR2004 - a time, not garbage
+
+
+def started_at_s(start_ticks: int, root: str = "/proc") -> float | None:
+    """Turn a start in ticks since boot into seconds since the epoch; None without a boot time."""
+    boot_s = boot_time_s(root)
+    return None if boot_s is None else boot_s + start_ticks / TICKS_PER_S
