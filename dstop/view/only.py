@@ -1,0 +1,67 @@
+"""Less of a sample: `--only`, `--user`, `--pid`, `--filter` and `--no-processes`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dstop.view.filter import EVERYTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from collections.abc import Set as AbstractSet
+
+    from dstop.model.process import GpuProcess
+    from dstop.model.sample import Sample
+    from dstop.view.filter import Filter
+
+
+def narrow(
+    sample: Sample,
+    *,
+    gpu_indices: Collection[int] | None = None,
+    users: AbstractSet[str] = frozenset(),
+    pids: Collection[int] = (),
+    filter: Filter = EVERYTHING,  # noqa: A002 - the word of the command line
+    processes: bool = True,
+) -> Sample:
+    """Give a sample with only these cards and rows; empty `users` and `pids` ask for all.
+
+    A user may be given as a name or as a number. Memory that is nobody's goes with its card, and is left out
+    once users or PIDs are asked for. The GPUs' own figures stay those of the whole card.
+    """
+    whole = gpu_indices is None and not users and not pids and not filter
+    if whole and processes:
+        return sample
+    gpus = sample.gpus
+    if gpu_indices is not None:
+        gpus = tuple(gpu for gpu in gpus if gpu.index in gpu_indices)
+    if not processes:
+        return replace(sample, gpus=gpus, processes=(), unattributed=())
+    cards = {gpu.index: gpu for gpu in gpus}
+
+    def wanted(row: GpuProcess) -> bool:
+        return (
+            (gpu_indices is None or row.gpu_index in gpu_indices)
+            and (not pids or row.pid in pids)
+            and (not users or not users.isdisjoint(_names(row)))
+            and (not filter or filter.matches(row, cards.get(row.gpu_index), now_ns=sample.taken_at_ns))
+        )
+
+    nobodys = () if users or pids else sample.unattributed
+    return replace(
+        sample,
+        gpus=gpus,
+        processes=tuple(row for row in sample.processes if wanted(row)),
+        unattributed=tuple(
+            row
+            for row in nobodys
+            if (gpu_indices is None or row.gpu_index in gpu_indices)
+            and filter.matches_unattributed(row, cards.get(row.gpu_index))
+        ),
+    )
+
+
+def _names(row: GpuProcess) -> tuple[str, ...]:
+    known = (row.facts.user, None if row.facts.uid is None else str(row.facts.uid))
+    return tuple(name for name in known if name is not None)
