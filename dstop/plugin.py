@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
 
     import pluggy
 
@@ -190,3 +191,22 @@ def read_environ(pid: int) -> dict[str, str]:
     with open(f"/proc/{pid:d}/environ", "rb") as file:  # noqa: PTH123 - pathlib costs start time
         text = file.read(_MOST_ENVIRON_BYTES).decode("utf-8", "replace")
     return dict(pair.split("=", 1) for pair in text.split("\0") if "=" in pair)
+
+
+class LabelledSource:
+    """A source whose processes carry the labels of plugins."""
+
+    def __init__(self, source: Source, labeller: Labeller) -> None:
+        self._source, self._labeller = source, labeller
+
+    def read(self, *, patience_s: float = 0.5) -> Sample:
+        """Read the source, then ask the plugins about new processes."""
+        return self._labeller(self._source.read(patience_s=patience_s))
+
+    def watch(self, fields: AbstractSet[str]) -> None:
+        """Pass on which costly fields are looked at."""
+        self._source.watch(fields)
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()

@@ -1,1 +1,1 @@
-""""""
+"""Samples for other programs: JSON and CSV."""

@@ -1,7 +1,7 @@
 """One sample as JSON: the contract that other programs rely on, plus all else that is known.
 
-Plain numbers with the unit in the key; what is not known is null, and `unavailable` of the same object says why.
-`"schema": 1` grows by new keys alone.
+Plain numbers with the unit in the key; what is not known is null, and `unavailable` of the same object says
+why. `"schema": 1` grows by new keys alone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def sample_object(sample: Sample, *, problem: Problem | None = None) -> dict[str
 def sample_line(sample: Sample, *, problem: Problem | None = None) -> bytes:
     """Give the sample as one line of UTF-8, for `--json` and for newline-delimited JSON."""
     given = sample_object(sample, problem=problem)
-    # The standard library starts in 7 ms, msgspec in 36; one sample of a big server is written in 3 ms by either.
+    # The standard library's encoder starts in a fifth of msgspec's time, and that is most of the cost.
     text = json.dumps(given, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "replace") + b"\n"
 

@@ -88,7 +88,7 @@ def _extras(row: GpuProcess) -> dict[str, Any]:
 
 
 def _cmdline(facts: ProcessFacts) -> list[str] | None:
-    """Give the arguments; an empty list is a process that has none (a zombie), null one that cannot be read."""
+    """Give the arguments: an empty list where there are none (a zombie), null where they cannot be read."""
     if not facts.cmdline and ("cmdline" in facts.unavailable or facts.command is None):
         return None
     return [clean(part) for part in facts.cmdline]
