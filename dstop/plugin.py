@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from dstop.model.sample import Sample
     from dstop.sources import Source
 
+    _Known = dict[tuple[int, float | None], ProcessFacts]
+
 GROUP = "dstop"
 
 MOST_LABELS = 8
@@ -104,57 +106,65 @@ def _names_us(package: str) -> bool:
     return any(line.strip() == b"[dstop]" for line in lines)
 
 
+def installed() -> Loaded | None:
+    """Give the installed plugins, or None when there are none."""
+    return plugin_manager() if any_installed() else None
+
+
 class Labeller:
     """Adds the labels of plugins to the processes of a sample; each process is asked about once.
 
     Args:
-        load: gives the plugins; called late, so that the first frame does not wait for them.
+        load: gives the plugins, or None without any; called late, so that the first frame does not wait.
         environ_of: reads a process's environment; it may raise OSError.
         defer: samples to let through before anything is loaded.
     """
 
     def __init__(
         self,
-        load: Callable[[], Loaded] = plugin_manager,
+        load: Callable[[], Loaded | None] | None = None,
         *,
         environ_of: Callable[[int], Mapping[str, str]] | None = None,
         defer: int = 0,
     ) -> None:
-        self._load = load
+        self._load = load or installed
         self._environ_of = environ_of or read_environ
         self._defer = defer
         self._loaded: Loaded | None = None
+        self._looked = False
         self._notices: tuple[str, ...] = ()
-        self._known: dict[tuple[int, float | None], ProcessFacts] = {}
+        self._known: _Known = {}
 
     def __call__(self, sample: Sample) -> Sample:
         """Give the sample with labels, and with a notice for every plugin that does not work."""
         if self._defer > 0:
             self._defer -= 1
             return sample
-        if self._loaded is None:
+        if not self._looked:
+            self._looked = True
             self._loaded = self._load()
-            self._notices = self._loaded.notices
-        known: dict[tuple[int, float | None], ProcessFacts] = {}
-        processes = tuple(self._labelled(process, known) for process in sample.processes)
+            self._notices = self._loaded.notices if self._loaded is not None else ()
+        if self._loaded is None:
+            return sample
+        manager = self._loaded.manager
+        known: _Known = {}
+        processes = tuple(self._labelled(process, known, manager) for process in sample.processes)
         self._known = known
         return replace(sample, processes=processes, notices=(*sample.notices, *self._notices))
 
-    def _labelled(self, row: GpuProcess, known: dict[tuple[int, float | None], ProcessFacts]) -> GpuProcess:
+    def _labelled(self, row: GpuProcess, known: _Known, manager: pluggy.PluginManager) -> GpuProcess:
         identity = (row.pid, row.facts.started_at_s)
         if identity not in known:
-            known[identity] = self._known.get(identity) or self._ask(row.facts)
+            known[identity] = self._known.get(identity) or self._ask(row.facts, manager)
         facts = known[identity]
         return replace(row, facts=replace(row.facts, labels=facts.labels)) if facts.labels else row
 
-    def _ask(self, facts: ProcessFacts) -> ProcessFacts:
-        assert self._loaded is not None  # noqa: S101 - __call__ has loaded
+    def _ask(self, facts: ProcessFacts, manager: pluggy.PluginManager) -> ProcessFacts:
         try:
             environ = self._environ_of(facts.pid)
         except (OSError, ValueError):
             environ = {}
         labels = dict(facts.labels)
-        manager = self._loaded.manager
         for hook in manager.hook.labels.get_hookimpls():
             try:
                 given = hook.function(

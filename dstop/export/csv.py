@@ -70,6 +70,9 @@ PROCESS_COLUMNS = (
     "simulated",
 )
 
+_FORMULA = frozenset("=+-@|\uff1d\uff0b\uff0d\uff20")
+"""What a formula begins with, the full-width forms included."""
+
 
 def gpu_header() -> str:
     """Give the first line of the table of GPUs."""
@@ -114,6 +117,6 @@ def _cell(value: object) -> str:
         return str(value)
     text = " ".join(str(part) for part in value) if isinstance(value, list) else str(value)
     text = "".join(char if char.isprintable() else " " for char in text)
-    if text.lstrip()[:1] in {"=", "+", "-", "@", "|", "%", "'"}:
+    if text.lstrip()[:1] in _FORMULA:
         text = "'" + text
     return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',";') else text

@@ -35,7 +35,6 @@ class Monitor:
         interval_s: seconds between two steps, told to every Frame; the caller does the waiting.
         capacity: how many steps are remembered.
         now_ns: the wall clock, for the time of a problem.
-        label: adds what plugins know of processes; called on every sample.
         meter: measures what dstop itself costs.
     """
 
@@ -46,13 +45,11 @@ class Monitor:
         interval_s: float,
         capacity: int = 300,
         now_ns: Callable[[], int] = time.time_ns,
-        label: Callable[[Sample], Sample] | None = None,
         meter: CostMeter | None = None,
     ) -> None:
         self.interval_s = interval_s
         self._source = source
         self._now_ns = now_ns
-        self._label = label
         self._meter = meter or CostMeter()
         self._gpus = GpuHistories(capacity)
         self._processes = ProcessHistories(capacity)
@@ -73,8 +70,6 @@ class Monitor:
             sample = self._source.read(patience_s=patience_s)
         except SourceError as error:
             return self._without_sample(error)
-        if self._label is not None:
-            sample = self._label(sample)
         self._note(self._driver_back(sample))
         self._note(events_between(self._last, sample))
         self._note(self._throttle.observe(sample))
