@@ -1,1 +1,1 @@
-"""What the host says of processes and of itself: `/proc` read directly, because asking psutil costs five times as much."""
+"""What the host says of processes and of itself: `/proc` itself, as psutil costs five times as much."""

@@ -1,4 +1,4 @@
-"""Which container, pod or batch job a process belongs to, from the paths in `/proc/PID/cgroup` (cgroups(7))."""
+"""Which container, pod or batch job a process belongs to, by the paths in `/proc/PID/cgroup` (cgroups(7))."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FOLDERS = {
 
 
 def container_of(text: str) -> str | None:
-    """Name the container: `docker:3f2a1b…` (12 digits), `pod:<8 digits>`, `slurm:1234`, `lxc:name`; None outside one.
+    """Name the container: `docker:3f2a1b…` (12 digits), `pod:<8 digits>`, `slurm:1234`, `lxc:name`; or None.
 
     A user's systemd session is no container. The innermost one counts, a pod before its containers.
 

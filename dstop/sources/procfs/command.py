@@ -5,9 +5,11 @@ Eight rows that all say `python` are the commonest complaint about GPU monitors.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from dstop.sources.procfs.launch import Launch, base_name
+from dstop.sources.procfs.reading import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +19,9 @@ LONGEST = 64
 SPAWN_WORKER = "spawn worker"
 """A child of Python's multiprocessing: its command line does not say whose."""
 
-_WITH_VERB = frozenset(
-    "vllm sglang ollama ray lmdeploy llamafactory-cli axolotl swift litgpt tune jupyter trtllm-bench uv poetry conda nsys mlc_llm"
-    " nemo oumi".split()
+_WITH_VERB = words(
+    "vllm sglang ollama ray lmdeploy llamafactory-cli axolotl swift litgpt tune jupyter"
+    " trtllm-bench uv poetry conda nsys mlc_llm nemo oumi"
 )
 """Tools whose first argument says what they do: `vllm serve`."""
 
@@ -114,7 +116,7 @@ def _launched(arguments: Sequence[str]) -> str:
     for word in arguments:
         if word.endswith(".py") and not word.startswith("-"):
             return base_name(word)
-    for option, value in zip(arguments, arguments[1:], strict=False):
+    for option, value in itertools.pairwise(arguments):
         if option in {"-m", "--module"}:
             return value.rpartition(".")[2]
     return ""

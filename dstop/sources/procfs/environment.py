@@ -1,6 +1,7 @@
 """The environment a process was started with, read only when somebody looks at it.
 
-It is the one of its start: what a program sets for itself later is not in `/proc/PID/environ` (proc_pid_environ(5)).
+It is the one of its start: what a program sets for itself later is not in `/proc/PID/environ`
+(proc_pid_environ(5)).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def read_environment(pid: int, root: str = "/proc") -> Environment:
 
 
 def parse_environ(data: bytes) -> dict[str, str]:
-    """Take `NAME=value` pairs apart that end in NUL; what is no pair is left out, the first of a name counts."""
+    """Take apart `NAME=value` pairs that end in NUL; no pair is left out, the first of a name counts."""
     values: dict[str, str] = {}
     for piece in data.split(b"\0"):
         name, equals, value = piece.partition(b"=")

@@ -26,7 +26,7 @@ _PLACE = ("rank", "local_rank", "world_size", "job")
 def read_facts(pid: int, root: str = "/proc") -> ProcessFacts:
     """Read all that is known of a process; never raises, what is missing has its reason.
 
-    It may wait for ever when the process hangs in a driver call: `ProcessTable` calls it where waiting hurts nobody.
+    It may wait for ever when the process hangs in a driver call: call it where waiting hurts nobody.
     """
     stat = read_stat(pid, root)
     if stat is None:
@@ -61,6 +61,8 @@ def complete_facts(basics: ProcessFacts, stat: Stat, root: str = "/proc") -> Pro
         raw = ()
         unavailable["cmdline"] = GONE
     cmdline = redact_cmdline(raw)
+    if not raw:
+        unavailable.setdefault("cmdline", "it has none (a kernel thread, or a process that has ended)")
     environment = read_environment(stat.pid, root)
     identity = identify(cmdline, environment.values, ppid=stat.ppid)
     if environment.unavailable is not None:
@@ -82,7 +84,7 @@ def complete_facts(basics: ProcessFacts, stat: Stat, root: str = "/proc") -> Pro
 
 
 def read_cmdline(pid: int, root: str = "/proc") -> tuple[str, ...]:
-    """Read the arguments, at most 64 KiB of them, safe to show but not redacted; empty for zombies and kernel threads.
+    """Read the arguments, at most 64 KiB, safe to show but not redacted; none for zombies and kernel threads.
 
     Raises:
         OSError: when the process is gone or may not be seen.

@@ -123,7 +123,7 @@ def framework_of(launch: Launch, environ: Mapping[str, str]) -> str | None:
 def mapped_framework(pid: int, root: str = "/proc") -> str | None:
     """Name the framework by the libraries in `/proc/PID/maps`; None when none is known or it cannot be read.
 
-    Not part of the facts: it takes the lock that a hung driver call holds, and milliseconds. For one process, on demand.
+    Not part of the facts: it takes the lock that a hung driver call holds, and milliseconds. On demand only.
     """
     try:
         data = read_bytes(f"{root}/{pid}/maps", _MAPS_BYTES)

@@ -1,4 +1,4 @@
-"""Who a process is within its job: rank, job, framework, served model. Pure: on a command line and an environment."""
+"""Who a process is in its job, by its command line and environment: rank, job, framework, model. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dstop.sources.procfs.command import SPAWN_WORKER, launcher_of
 from dstop.sources.procfs.frameworks import framework_of
 from dstop.sources.procfs.launch import parse_launch
-from dstop.sources.procfs.reading import as_count
+from dstop.sources.procfs.reading import as_count, words
 from dstop.sources.procfs.served import served_model
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def inherit(facts: ProcessFacts, parents: Iterable[ProcessFacts]) -> ProcessFact
 
     Args:
         facts: of the worker.
-        parents: its ancestors, nearest first; where the chain leaves the program (a shell, a session, another user) it ends.
+        parents: its ancestors, nearest first; it ends where they leave the program (a shell, another user).
     """
     framework, model, job, command = facts.framework, facts.model, facts.job, facts.command
     for parent in parents:
@@ -86,11 +86,12 @@ def inherit(facts: ProcessFacts, parents: Iterable[ProcessFacts]) -> ProcessFact
     return replace(facts, framework=framework, model=model, job=job, command=command, unavailable=unavailable)
 
 
-_SESSIONS = frozenset(
-    "systemd init tini dumb-init docker-init containerd-shim containerd-shim-runc-v2 conmon sshd sshd-session tmux screen login su"
-    " sudo cron crond slurmstepd supervisord s6-svscan runsvdir kubelet dockerd code-server".split()
+_SESSIONS = words(
+    "systemd init tini dumb-init docker-init containerd-shim containerd-shim-runc-v2 conmon sshd sshd-session"
+    " tmux screen login su sudo cron crond slurmstepd supervisord s6-svscan runsvdir"
+    " kubelet dockerd code-server"
 )
-_SHELLS = frozenset("bash sh dash zsh ksh fish tcsh".split())
+_SHELLS = words("bash sh dash zsh ksh fish tcsh")
 
 
 def _is_outside(facts: ProcessFacts, parent: ProcessFacts) -> bool:
@@ -102,7 +103,7 @@ def _is_outside(facts: ProcessFacts, parent: ProcessFacts) -> bool:
 
 
 def _place(launch: Launch, environ: Mapping[str, str]) -> tuple[int | None, int | None, int | None]:
-    """Give rank, local rank and world size; none for a launcher, whose variables count machines and not ranks."""
+    """Give rank, local rank and world size; none for a launcher, whose variables count machines."""
     if launcher_of(launch) is not None:
         return None, None, None
     if launch.title is not None and (rank := title_rank(launch.title)) is not None:
@@ -118,14 +119,14 @@ def _place(launch: Launch, environ: Mapping[str, str]) -> tuple[int | None, int 
     world_size = _variable(environ, _WORLD_SIZE)
     if world_size is None:
         world_size = _argument(launch, ("--world-size", "--world_size"))
-    fits = world_size is not None and 0 < world_size and (rank is None or rank < world_size)
+    fits = world_size is not None and world_size > 0 and (rank is None or rank < world_size)
     return rank, local_rank, world_size if fits else None
 
 
 def title_rank(title: str) -> int | None:
     """Read the rank from the name a worker gives itself: `VLLM::Worker_TP3`, `sglang::scheduler_DP0_TP1_EP1`.
 
-    With more than one way of splitting, the rank follows only while the outer ones (DP, PP) are 0: their sizes are not said.
+    Split in several ways, it follows only while the outer ones (DP, PP) are 0: no title says their sizes.
     """
     tags: dict[str, int] = {}
     for part in title.partition("::")[2].split(" ")[0].split("_"):

@@ -96,7 +96,7 @@ def _python(program: str, rest: tuple[str, ...]) -> Launch:
 
 
 def _inline(program: str, word: str, letter: str, after: tuple[str, ...]) -> Launch:
-    """Handle `-c CODE` and `-m MODULE`, which may stand in one word with other letters: `-um pkg`, `-mpkg`."""
+    """Handle `-c CODE` and `-m MODULE`, which may share a word with other letters: `-um pkg`, `-mpkg`."""
     value = word.partition(letter)[2]
     if not value and after:
         value, after = after[0], after[1:]

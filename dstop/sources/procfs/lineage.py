@@ -21,7 +21,7 @@ _MOST_KEPT = 512
 
 
 def parents_of(pid: int, limit: int, root: str = "/proc") -> Iterator[Stat]:
-    """Walk from a process' parent up to the first one, at most `limit`; a PID is met once even if the chain is torn."""
+    """Walk from a process' parent upwards, at most `limit` steps; no PID twice, even if the chain is torn."""
     met = {pid}
     stat = read_stat(pid, root)
     while stat is not None and stat.ppid > 0 and stat.ppid not in met and len(met) <= limit:
@@ -32,7 +32,7 @@ def parents_of(pid: int, limit: int, root: str = "/proc") -> Iterator[Stat]:
 
 
 class Lineage:
-    """Reads facts step by step: what cannot hang, what may, then what the parents add. For one thread at a time.
+    """Reads facts in steps: what cannot hang, what may, then what the parents add. Any thread may call it.
 
     Parents are kept, as eight workers of one server have the same.
     """
@@ -46,10 +46,17 @@ class Lineage:
         basics = read_basics(stat, self._root)
         yield basics
         facts = complete_facts(basics, stat, self._root)
+        if not self._lives(stat):
+            return
         yield facts
         with_parents = inherit(facts, self._parents(stat.pid))
         if with_parents is not facts:
             yield with_parents
+
+    def _lives(self, stat: Stat) -> bool:
+        """Whether what was read is the process' own: its number may have gone to another meanwhile."""
+        now = read_stat(stat.pid, self._root)
+        return now is not None and now.start_ticks == stat.start_ticks
 
     def _parents(self, pid: int) -> Iterator[ProcessFacts]:
         for stat in parents_of(pid, _GENERATIONS, self._root):

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 OTHER_NAMESPACE = "PID in another namespace: run with --pid=host"
 
 _INITIAL = "pid:[4026531836]"
-"""The number the kernel gives the first PID namespace at every boot (PROC_PID_INIT_INO, include/linux/proc_ns.h)."""
+"""The number the kernel gives the first PID namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h)."""
 
 _MOST_LEVELS = 32
 """How deep PID namespaces may nest (MAX_PID_NS_LEVEL, pid_namespaces(7))."""
 
 
 def own_container(root: str = "/", environ: Mapping[str, str] | None = None) -> str | None:
-    """Say what kind of container dstop runs in (`kubernetes`, `podman`, `docker`, `slurm`, …); None outside one.
+    """Say what kind of container dstop runs in (`kubernetes`, `podman`, `docker`, …); None outside one.
 
     Args:
         root: of the file system that holds `proc`, `run` and `.dockerenv`.
@@ -54,7 +54,7 @@ def in_initial_pid_namespace(root: str = "/proc") -> bool:
 
 
 def map_pid(pid: int, root: str = "/proc") -> tuple[int, ...]:
-    """Give the numbers a process has in each PID namespace, ours first, its own last: `(4872, 17)`; empty when it is gone.
+    """Give a process' number in each PID namespace, ours first, its own last: `(4872, 17)`; empty when gone.
 
     What a log within a container calls 17 is 4872 to the driver (`NSpid`, proc_pid_status(5)).
     """

@@ -1,7 +1,7 @@
 """Reading what may never come back: in a thread of its own, that can be left behind.
 
-`/proc/PID/cmdline` and `environ` take the lock of the process' memory. A driver call that hangs in the kernel with that
-lock held makes every reader of them wait, until the process is gone.
+`/proc/PID/cmdline` and `environ` take the lock of the process' memory. A driver call that hangs in the kernel
+with that lock held makes every reader of them wait, until the process is gone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MOST_STUCK = 3
 """Threads left behind at a time; after as many, the one that is left is not replaced."""
+
+MOST_WAITING = 4096
+"""More are not queued: behind threads that hang, the queue would grow with every process that comes."""
 
 STUCK_AFTER_S = 0.1
 """A healthy process answers in a tenth of a millisecond."""
@@ -70,7 +73,7 @@ class FactsReader:
     def ask(self, stat: Stat) -> None:
         """Have a process read; the answer comes from `collect`."""
         job = Job(stat.pid, stat.start_ticks)
-        if self._stopped or job in self._waiting:
+        if self._stopped or job in self._waiting or len(self._waiting) >= MOST_WAITING:
             return
         self._waiting.add(job)
         self._inbox.put(stat)
@@ -78,10 +81,10 @@ class FactsReader:
             self._start()
 
     def collect(self, wait_s: float) -> list[Answer]:
-        """Give the answers there are, waiting up to `wait_s` for those that are asked for and may still come.
+        """Give the answers there are, waiting up to `wait_s` for those that may still come.
 
         Raises:
-            Exception: what a reading raised that is no OSError: a mistake of ours must not look like an old row.
+            Exception: what a reading raised: a mistake of ours must not look like an old row.
         """
         deadline = time.monotonic() + wait_s
         answers: list[Answer] = []
@@ -94,11 +97,11 @@ class FactsReader:
                 if remaining <= 0 or not self._may_come():
                     return answers
                 continue
+            if answer.last:
+                self._waiting.discard(answer.job)
             if answer.error is not None:
                 raise answer.error
             answers.append(answer)
-            if answer.last:
-                self._waiting.discard(answer.job)
 
     def stuck(self) -> set[Job]:
         """Give the processes whose reading does not come back."""
@@ -106,6 +109,10 @@ class FactsReader:
         workers = [*self._left, *([self._worker] if self._worker is not None else [])]
         places = [worker.at for worker in workers]
         return {place[0] for place in places if place is not None and now - place[1] > self._stuck_after_s}
+
+    def is_exhausted(self) -> bool:
+        """Whether nobody reads any more: every thread hangs, and no more are started."""
+        return len(self._left) >= MOST_STUCK and self._is_stuck(self._worker)
 
     def is_waiting(self, job: Job) -> bool:
         """Whether a process is asked for and not fully answered yet."""
@@ -134,7 +141,7 @@ class FactsReader:
             last: ProcessFacts | None = None
             error: Exception | None = None
             try:
-                for last in self._read(stat):  # noqa: B007 - the newest is the answer's
+                for last in self._read(stat):
                     self._outbox.put(Answer(job, last, last=False))
                     worker.at = (job, time.monotonic())
             except Exception as caught:  # noqa: BLE001 - it is raised again where somebody sees it
@@ -156,7 +163,7 @@ class FactsReader:
         return place is not None and time.monotonic() - place[1] > self._stuck_after_s
 
     def _replace_stuck(self) -> None:
-        """Leave a thread that hangs behind, and start another; those that came back have ended and make room."""
+        """Leave a thread that hangs behind and start another; those that came back make room."""
         self._left = [worker for worker in self._left if worker.at is not None and worker.thread.is_alive()]
         if self._worker is None or self._stopped or not self._is_stuck(self._worker):
             return

@@ -52,6 +52,11 @@ def clean_bytes(data: bytes) -> str:
     return clean(data.decode(errors="replace"))
 
 
+def words(text: str) -> frozenset[str]:
+    """Give the words of a list that is longer than it is wide."""
+    return frozenset(text.split())
+
+
 def as_count(text: str | None, limit: int = 2**31) -> int | None:
     """Read a whole number of 0 or more, below `limit`; None for anything else."""
     if text is None or len(text) > 20 or not (text.isascii() and text.isdigit()):  # noqa: PLR2004 - 2**64

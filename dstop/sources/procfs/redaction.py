@@ -1,20 +1,24 @@
 """Secrets out of environments and command lines, before anything else of dstop sees them.
 
-People pass tokens as arguments and variables; a monitor is what they screenshot. Too much hidden is the cheaper mistake.
+People pass tokens as arguments and variables; a monitor is what they screenshot. Hiding too much is
+the cheaper mistake.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.sources.procfs.reading import words
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 REDACTED = "••• (redacted)"
 
-_WORDS = frozenset(
-    "token secret secrets password passwd passphrase pass passcode pwd credential credentials cred creds auth authorization"
-    " bearer cookie cookies private apikey apitoken accesskey secretkey dsn netrc jwt sas".split()
+_WORDS = words(
+    "token secret secrets password passwd passphrase pass passcode pwd credential credentials cred creds auth"
+    " authorization"
+    " bearer cookie cookies private apikey apitoken accesskey secretkey dsn netrc jwt sas"
 )
 _ENDINGS = (
     "password",
@@ -27,18 +31,18 @@ _ENDINGS = (
     "secretkey",
     "credentials",
 )
-_KEYS = frozenset(
-    "api access secret private encryption signing account ssh master license auth storage service".split()
-)
+_KEYS = words("api access secret private encryption signing account ssh master license auth storage service")
 """What makes a following `key` a secret one."""
 
-_OF_TEXT = frozenset(
-    "eos bos pad unk sep cls mask stop max min num per image video audio id ids type types index count limit len length"
-    " new first last prompt level parallel budget dim size dropout pooling merging loss accuracy ratio time step".split()
+_OF_TEXT = words(
+    "eos bos pad unk sep cls mask stop max min num per image video audio id ids type types index count limit"
+    " len length"
+    " new first last prompt level parallel budget dim size dropout pooling merging"
+    " loss accuracy ratio time step"
 )
 """Words that make `token` one of a language model's: `--eos-token`, `--time-per-token`."""
 
-_PATHS = frozenset("file path dir sock socket".split())
+_PATHS = words("file path dir sock socket")
 _STARTS = (
     "hf_",
     "sk-",
@@ -85,14 +89,14 @@ def redact_cmdline(cmdline: Sequence[str]) -> tuple[str, ...]:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable or option of this name holds a secret: `HF_TOKEN`, `--api-key`; not `MAX_TOKENS`, `AUTHOR`."""
+    """Whether what has this name holds a secret: `HF_TOKEN`, `--api-key`; not `MAX_TOKENS`, `AUTHOR`."""
     if name in _OWN_DIRECTORY:
         return False
-    words = _words(name)
-    for position, word in enumerate(words):
-        if word == "key" and position and words[position - 1] in _KEYS:
+    parts = _words(name)
+    for position, word in enumerate(parts):
+        if word == "key" and position and parts[position - 1] in _KEYS:
             return True
-        if word in {"token", "tokens"} and (word == "tokens" or not _OF_TEXT.isdisjoint(words)):
+        if word in {"token", "tokens"} and (word == "tokens" or not _OF_TEXT.isdisjoint(parts)):
             continue
         if word in _WORDS or word.endswith(_ENDINGS):
             return True
@@ -117,12 +121,12 @@ def _hidden(name: str, value: str) -> bool:
         return False
     if is_secret_value(value):
         return True
-    words = _words(name)
-    if words and words[-1] in _PATHS and value.startswith(("/", "~", "./")):
+    parts = _words(name)
+    if parts and parts[-1] in _PATHS and value.startswith(("/", "~", "./")):
         return False
     if is_secret_name(name):
         return True
-    return len(words) > 1 and words[-1] == "key" and len(value) >= _TOKEN_LENGTH and _is_opaque(value)
+    return len(parts) > 1 and parts[-1] == "key" and len(value) >= _TOKEN_LENGTH and _is_opaque(value)
 
 
 def _words(name: str) -> list[str]:
@@ -175,19 +179,19 @@ def _argument(word: str) -> str:
 def _sentence(text: str) -> str:
     """Redact within an argument of many words: a shell's command, a header, a piece of JSON."""
     shown: list[str] = []
-    words = iter(text.split(" "))
+    following = iter(text.split(" "))
     expected = False
-    for word in words:
+    for word in following:
         bare = word.strip("{}[](),;\"'")
         if expected and bare.lower() in {"bearer", "basic", "token"}:
             shown.append(word)
             continue
         if expected and word and not _is_option(word):
-            _skip_quoted(word, words)
+            _skip_quoted(word, following)
             shown.append(REDACTED)
             expected = False
             continue
-        shown.append(word if not word else _word(word, words))
+        shown.append(word if not word else _word(word, following))
         expected = (expected and not word) or _announces(word, bare)
     return " ".join(shown)
 
@@ -200,20 +204,21 @@ def _announces(word: str, bare: str) -> bool:
     return (option or word.rstrip(",").endswith(":")) and "/" not in bare and is_secret_name(bare.rstrip(":"))
 
 
-def _word(word: str, words: Iterator[str]) -> str:
+def _word(word: str, following: Iterator[str]) -> str:
     for separator in ("=", ":"):
         name, found, value = word.partition(separator)
         if found and value and "/" not in name and _hidden(name.strip("{}[](),;\"'-+"), value.strip(_QUOTES)):
-            _skip_quoted(value, words)
+            _skip_quoted(value, following)
             return f"{name}{separator}{REDACTED}"
     return REDACTED if is_secret_value(word.strip("{}[](),;\"'")) else word
 
 
-def _skip_quoted(value: str, words: Iterator[str]) -> None:
+def _skip_quoted(value: str, following: Iterator[str]) -> None:
     """Drop the other words of a value in quotes: the password may have spaces."""
     quote = value[0]
-    if quote not in _QUOTES or value.rstrip(",;})]").endswith(quote) and len(value) > 1:
+    closed = len(value) > 1 and value.rstrip(",;})]").endswith(quote)
+    if quote not in _QUOTES or closed:
         return
-    for word in words:
+    for word in following:
         if word.rstrip(",;})]").endswith(quote):
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.sources.procfs.launch import base_name
+from dstop.sources.procfs.reading import words
 from dstop.sources.procfs.redaction import REDACTED
 
 if TYPE_CHECKING:
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
 LONGEST = 120
 
-_OPTIONS = frozenset(
-    "--model --model-path --model_path --model-name --model_name --model-id --model_id --model_name_or_path --model-name-or-path"
-    " --pretrained_model_name_or_path --base_model --base-model --hf-repo --engine_dir --checkpoint".split()
+_OPTIONS = words(
+    "--model --model-path --model_path --model-name --model_name --model-id --model_id --model_name_or_path"
+    " --model-name-or-path --pretrained_model_name_or_path --base_model --base-model --hf-repo"
+    " --engine_dir --checkpoint"
 )
 _KEYS = frozenset(
     {"model", "model_path", "model.path", "model.name", "model_name_or_path", "model.model_name_or_path"}
@@ -24,14 +26,17 @@ _KEYS = frozenset(
 """The same, as Hydra and its like write it: `model.path=…`."""
 
 _VARIABLES = ("HF_MODEL_ID", "MODEL_ID", "NIM_MODEL_NAME", "VLLM_MODEL")
-_POSITIONAL = {"serve": {"vLLM", "TensorRT-LLM"}, "run": {"Ollama"}, "launch": set[str]()}
+_POSITIONAL = {
+    "serve": {"vLLM", "TensorRT-LLM"},
+    "run": {"Ollama"},
+}
 _DIGEST_DIGITS = 12
 
 
 def served_model(launch: Launch, environ: Mapping[str, str], framework: str | None) -> str | None:
     """Name the model: `deepseek-ai/DeepSeek-V3`, `llama-3-8b.Q4_K_M.gguf`; None when nothing names one.
 
-    The model's own name counts before the alias it is served under, unless only a folder of this machine is given.
+    The model's own name counts before the alias it is served under, unless it is only a local folder.
     """
     named = (
         _option(launch.arguments, _OPTIONS)

@@ -78,7 +78,7 @@ def parse_stat(data: bytes) -> Stat | None:
 def boot_time_s(root: str = "/proc") -> float | None:
     """Give the time of boot in seconds since the epoch (`btime` of `/proc/stat`), or None.
 
-    Read once: the kernel derives it from the clock, and a clock that is set must not make every process another one.
+    Read once: the kernel derives it from the clock, and setting that must not make every process another one.
     """
     try:
         data = read_bytes(f"{root}/stat", 1 << 20)

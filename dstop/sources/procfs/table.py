@@ -1,4 +1,4 @@
-"""The processes that use a GPU, seen from the host: one cheap read each at every refresh, their facts once."""
+"""The processes that use a GPU, seen from the host: one cheap read each per refresh, their facts once."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dstop.sources.procfs.reader import Reading
 
 STUCK = "command line does not answer (process stuck in the kernel)"
+ALL_STUCK = "not read: other processes are stuck in the kernel, and every reader with them"
 NOT_YET = "not read yet"
 FIRST_SIGHT = "needs two readings"
 HIDDEN = "hidden from other users (hidepid): needs root"
@@ -28,7 +29,7 @@ _SHORTEST_S = 0.1
 """Below it a CPU share is rounding: the kernel counts in hundredths of a second."""
 
 _READ_AGAIN_S = 5.0
-"""How often the facts of a process that renames itself are read again; Ray's workers do so with every task."""
+"""How often the facts of a process that renames itself are read again; Ray's workers do at every task."""
 
 _KEPT_ROUNDS = 3
 """Updates that a process may be missing from before it is forgotten: the driver's lists flicker."""
@@ -68,7 +69,7 @@ class _Entry:
 
 
 class ProcessTable:
-    """Host views of the processes the driver names. One thread updates; nothing is started before the first update."""
+    """Host views of the processes the driver names. One thread updates; none is started before the first."""
 
     def __init__(
         self, root: str = "/proc", *, wait_s: float = _WAIT_S, reading: Reading | None = None
@@ -97,9 +98,9 @@ class ProcessTable:
         """
         self._round += 1
         stats = {pid: read_stat(pid, self._root) for pid in pids}
-        asked = [stat for stat in stats.values() if stat is not None and self._notice(stat, now_s)]
-        for stat in asked:
-            self._reader.ask(stat)
+        for stat in stats.values():
+            if stat is not None and self._notice(stat, now_s):
+                self._reader.ask(stat)
         self._take_answers(self._wait_s if self._is_any_new(stats) else 0.0)
         stuck = self._reader.stuck()
         views = {
@@ -130,7 +131,7 @@ class ProcessTable:
         if entry.comm != stat.comm and now_s - entry.asked_s >= _READ_AGAIN_S:
             entry.comm, entry.asked_s = stat.comm, now_s
             return True
-        return False
+        return not entry.known and not self._reader.is_waiting(entry.job)
 
     def _first_facts(self, stat: Stat) -> ProcessFacts:
         return ProcessFacts(
@@ -141,7 +142,7 @@ class ProcessTable:
         )
 
     def _is_any_new(self, stats: Mapping[int, Stat | None]) -> bool:
-        """Whether a process has no facts yet: waiting for the second reading of one that has them is of no use."""
+        """Whether a process has no facts yet: for others' second reading nobody has to wait."""
         return any(stat is not None and not self._entries[pid].known for pid, stat in stats.items())
 
     def _take_answers(self, wait_s: float) -> None:
@@ -157,8 +158,9 @@ class ProcessTable:
         entry = self._entries[stat.pid]
         facts = entry.facts
         if not entry.known and not facts.cmdline:
-            why = STUCK if entry.job in stuck else NOT_YET
-            facts = replace(facts, unavailable={**facts.unavailable, "cmdline": why})
+            facts = replace(
+                facts, unavailable={**facts.unavailable, "cmdline": self._why_unread(entry, stuck)}
+            )
         return HostView(
             facts=facts,
             cpu_pct=entry.cpu_pct,
@@ -166,6 +168,11 @@ class ProcessTable:
             state=stat.state,
             unavailable=_NEEDS_TWO if entry.cpu_pct is None else _NOTHING,
         )
+
+    def _why_unread(self, entry: _Entry, stuck: set[Job]) -> str:
+        if entry.job in stuck:
+            return STUCK
+        return ALL_STUCK if self._reader.is_exhausted() else NOT_YET
 
     def _absent_view(self, pid: int) -> HostView:
         self._entries.pop(pid, None)
