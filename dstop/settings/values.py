@@ -17,6 +17,8 @@ LONGEST_INTERVAL_S = 86400.0
 THEMES = ("auto", "dark", "light", "high-contrast", "mono")
 COLORS = ("auto", "always", "never")
 MODES = ("auto", "full", "compact")
+SORTS = ("gpu", "mem", "sm", "cpu", "rss", "time", "pid", "user", "command", "rank")
+GROUPS = ("none", "user", "job")
 
 _MOST_CHARS = 1000
 _MOST_COLUMNS = 64
@@ -37,11 +39,12 @@ class Settings:
     """Offer nothing that changes a process."""
     mode: str = "auto"
     """How much room a GPU gets."""
-    sort: str = "memory"
+    sort: str = "gpu"
+    """The order of the process table, by the names of `dstop.view.order`."""
     filter: str = ""
     tree: bool = False
-    group: bool = False
-    """Put the processes of one job together."""
+    group: str = "none"
+    """Put the processes of one user or one job together."""
     utilization_thresholds: tuple[int, int] = (10, 75)
     """Percent: below the first is low, from the second on is high."""
     memory_thresholds: tuple[int, int] = (10, 80)
@@ -163,10 +166,10 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "color": _one_of(COLORS),
     "readonly": _truth,
     "mode": _one_of(MODES),
-    "sort": _name,
+    "sort": _one_of(SORTS),
     "filter": _text,
     "tree": _truth,
-    "group": _truth,
+    "group": _one_of(GROUPS),
     "utilization_thresholds": _thresholds,
     "memory_thresholds": _thresholds,
     "columns": _columns,

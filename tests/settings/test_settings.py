@@ -14,7 +14,7 @@ from dstop.errors import SettingsError, UsageError
 from dstop.settings import Settings, config_path, load, save
 from dstop.settings.load import MOST_BYTES, variable
 from dstop.settings.save import as_toml
-from dstop.settings.values import COLORS, MODES, NAMES, THEMES
+from dstop.settings.values import COLORS, GROUPS, MODES, NAMES, SORTS, THEMES
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_an_empty_variable_is_no_choice(home):
         ("columns", "pid, user", ("pid", "user")),
         ("filter", "user:me mem>1G", "user:me mem>1G"),
         ("sort", "sm", "sm"),
-        ("group", "true", True),
+        ("group", "job", "job"),
         ("mode", "compact", "compact"),
     ],
 )
@@ -234,10 +234,10 @@ _TEXTS = st.text(st.characters(exclude_categories=("C", "Z")), max_size=20)
         color=st.sampled_from(COLORS),
         readonly=st.booleans(),
         mode=st.sampled_from(MODES),
-        sort=_TEXTS.filter(bool),
+        sort=st.sampled_from(SORTS),
         filter=_TEXTS,
         tree=st.booleans(),
-        group=st.booleans(),
+        group=st.sampled_from(GROUPS),
         utilization_thresholds=st.just((1, 99)),
         columns=st.lists(_TEXTS.filter(bool), max_size=4).map(tuple),
     )
@@ -282,3 +282,14 @@ def test_a_new_folder_is_the_users_alone(tmp_path):
     """The folder that dstop makes for its file is not for others."""
     save(Settings(), str(tmp_path / "new" / "config.toml"))
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_the_orders_and_groups_are_those_of_the_table():
+    """What a file may ask for is what the table can do: the settings cannot import it to look."""
+    from typing import get_args
+
+    from dstop.view.order import SORT_KEYS
+    from dstop.view.rows import GroupKind
+
+    assert tuple(SORT_KEYS) == SORTS
+    assert ("none", *get_args(GroupKind)) == GROUPS

@@ -1,0 +1,108 @@
+"""Samples on standard output: one, some, or one each interval until somebody stops it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from dstop.cli import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dstop.cli.request import Request
+    from dstop.model.frame import Frame
+    from dstop.sources import Source
+
+FIRST_PATIENCE_S = 5.0
+"""How long one sample may wait for a slow driver: nothing is drawn meanwhile, and half an answer is none."""
+
+
+def print_samples(
+    source: Source,
+    request: Request,
+    *,
+    write: Callable[[bytes], None] = terminal.write,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Print what was asked for.
+
+    Raises:
+        SourceError: when there is no first sample; a driver that goes later is told in the samples.
+        ReaderGoneError: when nobody reads any more.
+    """
+    from dstop.monitor import Monitor  # noqa: PLC0415 - a verb loads what it needs
+
+    interval_s = request.settings.interval_s
+    head, draw = face(request)
+    monitor = Monitor(source, interval_s=interval_s, capacity=60)
+    left = request.count if request.repeat else 1
+    patience_s = FIRST_PATIENCE_S
+    due = time.monotonic()
+    try:
+        while True:
+            frame = monitor.step(patience_s=patience_s)
+            write(head + draw(frame))
+            head, patience_s = b"", min(FIRST_PATIENCE_S, interval_s)
+            left = None if left is None else left - 1
+            if left == 0:
+                return
+            now = time.monotonic()
+            due = max(due + interval_s, now)
+            sleep(due - now)
+    finally:
+        monitor.close()
+
+
+def face(request: Request) -> tuple[bytes, Callable[[Frame], bytes]]:
+    """Give what comes before the first sample, and what draws each."""
+    if request.face == "json":
+        from dstop.export.json import sample_line  # noqa: PLC0415 - as above
+
+        return b"", lambda frame: sample_line(frame.sample, problem=frame.problem)
+    if request.face.startswith("csv"):
+        from dstop.export import csv  # noqa: PLC0415 - as above
+
+        if request.face == "csv":
+            return csv.gpu_header().encode(), lambda frame: csv.gpu_lines(frame.sample).encode()
+        return csv.process_header().encode(), lambda frame: csv.process_lines(frame.sample).encode()
+    return b"", _text_face(request)
+
+
+def _text_face(request: Request) -> Callable[[Frame], bytes]:
+    from dstop.draw.ansi import render  # noqa: PLC0415 - as above
+    from dstop.draw.look import Look  # noqa: PLC0415 - as above
+    from dstop.draw.once import once_lines  # noqa: PLC0415 - as above
+    from dstop.view.arrange import View  # noqa: PLC0415 - as above
+
+    settings = request.settings
+    ascii_only = settings.ascii or not terminal.speaks_unicode()
+    color = terminal.use_color(
+        "never" if settings.theme == "mono" and settings.color == "auto" else settings.color,
+        os.environ,
+        is_terminal=terminal.is_terminal(sys.stdout),
+    )
+    look = Look(
+        utilization_thresholds=settings.utilization_thresholds, memory_thresholds=settings.memory_thresholds
+    )
+    group = settings.group if settings.group in {"user", "job"} else None
+    view = View(sort=settings.sort, tree=settings.tree, group=group)  # type: ignore[arg-type]
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+
+    def draw(frame: Frame) -> bytes:
+        lines = once_lines(
+            frame,
+            terminal.width(os.environ),
+            ascii=ascii_only,
+            processes=request.processes,
+            view=view,
+            look=look,
+        )
+        problem = frame.problem
+        over = f"no new figures: {problem.message}\n" if problem is not None else ""
+        after = "\n" if request.repeat else ""
+        return (over + render(lines, color=color) + after).encode(encoding, "replace")
+
+    return draw

@@ -1,0 +1,145 @@
+"""The verbs. Each loads what it needs when it runs: `dstop --once` never pays for the screen."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from dstop import __version__
+from dstop.cli import INTERRUPTED, terminal
+from dstop.cli.options import explain, request_of, typed, watch_options
+from dstop.errors import DstopError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dstop.cli.request import Request
+    from dstop.sources import Source
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and give its exit code; whatever a user can cause is one line on stderr."""
+    try:
+        code = dstop.main(args=list(arguments), prog_name="dstop", standalone_mode=False)
+    except DstopError as error:
+        return _complain(str(error), error.exit_code)
+    except click.ClickException as error:
+        hint = "try dstop --help"
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            hint = f"try {context.command_path} --help"
+        return _complain(f"{error.format_message().rstrip('.')}: {hint}", error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except terminal.ReaderGoneError:
+        terminal.let_go()
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    line = "".join(char if char.isprintable() else "?" for char in line)
+    if sys.stderr is not None:
+        encoding = sys.stderr.encoding or "ascii"
+        print(f"dstop: {line}".encode(encoding, "replace").decode(encoding), file=sys.stderr)  # noqa: T201
+    return code
+
+
+@click.group(invoke_without_command=True, context_settings=_CONTEXT)
+@watch_options
+@click.option("--source", metavar="NAME", help="Read from a plugin's source.")
+@click.version_option(__version__, "-V", "--version", message="dstop %(version)s")
+@click.pass_context
+def dstop(context: click.Context, **_options: object) -> None:
+    """See what holds the memory of your GPUs.
+
+    Without a verb: a live screen, or one sample as text when the output is no terminal.
+    """
+    names = typed(context)
+    if context.invoked_subcommand is not None:
+        if names:
+            verb = context.invoked_subcommand
+            raise click.UsageError(f"{explain(dict.fromkeys(names))} must come after the verb {verb}")
+        return
+    from dstop.cli.sources import open_source  # noqa: PLC0415 - a verb loads what it needs
+
+    request = request_of(context)
+    watch(open_source(request), request)
+
+
+@dstop.command()
+@watch_options
+@click.option("--gpus", type=click.IntRange(1, 64), default=8, show_default=True, help="How many cards.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 1000),
+    default=1.0,
+    show_default=True,
+    help="Story seconds per second.",
+)
+@click.pass_context
+def demo(context: click.Context, gpus: int, speed: float, **_options: object) -> None:
+    """Show a simulated training server: no GPU is needed."""
+    from dstop.sources.demo.source import DemoSource  # noqa: PLC0415 - a verb loads what it needs
+
+    request = request_of(context)
+    watch(DemoSource(gpus=gpus, speed=speed), request)
+
+
+@dstop.command()
+@click.option(
+    "-n", "--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many GPUs."
+)
+@click.option("-f", "--free", default="0", metavar="SIZE", help="What each must have free, such as 40GiB.")
+@click.option("--max-util", type=click.FloatRange(0, 100), help="Percent busy that each may be at most.")
+@click.option("--max-processes", type=click.IntRange(min=0), help="Processes on each at most.")
+@click.option("-o", "--only", multiple=True, metavar="GPU", help="Choose from these GPUs.")
+@click.option(
+    "--sort", type=click.Choice(["free", "utilization", "index"]), default="free", help="Best first."
+)
+@click.option("--uuid", is_flag=True, help="Print UUIDs instead of indices.")
+@click.option("--mig", is_flag=True, help="Choose MIG instances; prints UUIDs.")
+def pick(**options: object) -> None:
+    """Print GPUs with room, for CUDA_VISIBLE_DEVICES.
+
+    CUDA_VISIBLE_DEVICES=$(dstop pick -n 2 -f 40GiB --uuid) python train.py
+    """
+    from dstop.cli.pick import pick_line  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.sources.nvml.source import NvmlSource  # noqa: PLC0415 - as above
+
+    terminal.write(pick_line(NvmlSource(), options).encode())
+
+
+@dstop.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete dstop's words.
+
+    eval "$(dstop completion bash)"
+    """
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 - a verb loads what it needs
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise DstopError(f"click knows no completion for {shell}", fix="use another shell")
+    terminal.write(kind(dstop, {}, "dstop", "_DSTOP_COMPLETE").source().encode())
+
+
+def watch(source: Source, request: Request) -> None:
+    """Show a source on the screen, or print it."""
+    from dstop.cli.sources import Narrowed  # noqa: PLC0415 - a verb loads what it needs
+
+    narrowed = Narrowed(source, request)
+    if request.face == "live":
+        from dstop.ui.app import run_live  # noqa: PLC0415 - as above
+
+        run_live(narrowed, request.settings)
+        return
+    from dstop.cli.printing import print_samples  # noqa: PLC0415 - as above
+
+    print_samples(narrowed, request)
