@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dstop.view.filter import EVERYTHING, Filter
 from dstop.view.group import grouped
 from dstop.view.only import narrow
 from dstop.view.order import SORT_KEYS, known_first, sort_rows
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from dstop.model.process import GpuProcess
     from dstop.model.sample import Sample
     from dstop.model.unattributed import Unattributed
+    from dstop.view.filter import Filter
     from dstop.view.rows import GroupKind
 
 
@@ -27,7 +27,7 @@ class View:
 
     sort: str = "gpu"
     reverse: bool = False
-    filter: Filter = EVERYTHING
+    filter: Filter | None = None
     group: GroupKind | None = None
     tree: bool = False
     gpu_index: int | None = None

@@ -1,4 +1,4 @@
-"""The text of each cell of the process table. What is not known is `–`; its reason is for the details screen."""
+"""The text of each cell of the process table; what is not known is a dash: the details say why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dstop.view.columns import Column
     from dstop.view.rows import Row
 
-UNKNOWN = "–"
+UNKNOWN = bytes_text(None)
 WIDE = 40
 """From this width on COMMAND shows the whole command line, below it only what to call it."""
 _LONGEST = 400
@@ -31,24 +31,26 @@ def cell(row: Row, column: Column, now_ns: int, gpu: Gpu | None = None) -> str:
         now_ns: the moment of the sample, nanoseconds since the epoch, for ages.
         gpu: the card of the row, for the share of it; None where it is not known.
     """
-    name = column.name
     if isinstance(row, ProcessRow):
-        if name == "command":
-            return (
-                row.prefix + command_text(row.process, column.width - len(row.prefix)) + _folded(row.hidden)
-            )
-        if name == "time":
-            started = row.process.facts.started_at_s
-            return UNKNOWN if started is None else duration_text(now_ns / 1e9 - started)
-        if name == "share":
-            return _share(row.process.gpu_memory_bytes, gpu)
-        return _PROCESS[name](row.process)
+        plain = _PROCESS.get(column.name)
+        return plain(row.process) if plain is not None else _process(row, column, now_ns, gpu)
     if isinstance(row, GroupRow):
-        text = _GROUP.get(name)
-        return text(row) if text is not None else ""
+        total = _GROUP.get(column.name)
+        return total(row) if total is not None else ""
     if isinstance(row, UnattributedRow):
-        return _unattributed(row, name, gpu)
-    return _ancestor(row, name)
+        return _unattributed(row, column.name, gpu)
+    return _ancestor(row, column.name)
+
+
+def _process(row: ProcessRow, column: Column, now_ns: int, gpu: Gpu | None) -> str:
+    """Give the cells that need more than the process."""
+    process = row.process
+    if column.name == "time":
+        started = process.facts.started_at_s
+        return UNKNOWN if started is None else duration_text(now_ns / 1e9 - started)
+    if column.name == "share":
+        return _share(process.gpu_memory_bytes, gpu)
+    return row.prefix + command_text(process, column.width - len(row.prefix)) + _folded(row.hidden)
 
 
 def command_text(process: GpuProcess, width: int) -> str:

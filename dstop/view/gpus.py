@@ -20,8 +20,8 @@ _LONGEST_LIST = 4096
 def select_gpus(gpus: Sequence[Gpu], spec: Iterable[str]) -> tuple[int, ...]:
     """Give the indices of the cards that are named, in the order of the names, each once.
 
-    A name is an index, a range (`0-3`), a UUID or the start of one, a PCI bus id, or the UUID of a MIG instance;
-    commas part several.
+    A name is an index, a range (`0-3`), a UUID or the start of one, a PCI bus id, or the UUID of a MIG
+    instance; commas part several.
 
     Raises:
         UsageError: for a name that none or more than one of them has.

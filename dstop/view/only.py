@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dstop.view.filter import EVERYTHING
-
 if TYPE_CHECKING:
     from collections.abc import Collection
     from collections.abc import Set as AbstractSet
@@ -22,7 +20,7 @@ def narrow(
     gpu_indices: Collection[int] | None = None,
     users: AbstractSet[str] = frozenset(),
     pids: Collection[int] = (),
-    filter: Filter = EVERYTHING,  # noqa: A002 - the word of the command line
+    filter: Filter | None = None,  # noqa: A002 - the word of the command line
     processes: bool = True,
 ) -> Sample:
     """Give a sample with only these cards and rows; empty `users` and `pids` ask for all.
@@ -30,8 +28,8 @@ def narrow(
     A user may be given as a name or as a number. Memory that is nobody's goes with its card, and is left out
     once users or PIDs are asked for. The GPUs' own figures stay those of the whole card.
     """
-    whole = gpu_indices is None and not users and not pids and not filter
-    if whole and processes:
+    asked = filter or None
+    if processes and gpu_indices is None and not users and not pids and asked is None:
         return sample
     gpus = sample.gpus
     if gpu_indices is not None:
@@ -45,7 +43,7 @@ def narrow(
             (gpu_indices is None or row.gpu_index in gpu_indices)
             and (not pids or row.pid in pids)
             and (not users or not users.isdisjoint(_names(row)))
-            and (not filter or filter.matches(row, cards.get(row.gpu_index), now_ns=sample.taken_at_ns))
+            and (asked is None or asked.matches(row, cards.get(row.gpu_index), now_ns=sample.taken_at_ns))
         )
 
     nobodys = () if users or pids else sample.unattributed
@@ -57,7 +55,7 @@ def narrow(
             row
             for row in nobodys
             if (gpu_indices is None or row.gpu_index in gpu_indices)
-            and filter.matches_unattributed(row, cards.get(row.gpu_index))
+            and (asked is None or asked.matches_unattributed(row, cards.get(row.gpu_index)))
         ),
     )
 

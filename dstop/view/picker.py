@@ -1,4 +1,4 @@
-"""Which cards to start a job on: those with the room, the freest first, and why each other one was refused."""
+"""Which cards to start a job on: those with room, the freest first, and why each other was refused."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def pick(
 ) -> tuple[Gpu, ...]:
     """Give the `count` best cards that have at least `free_bytes` free.
 
-    What is not known refuses a card: a job that is started on a guess runs out of memory. Cards that are split by
-    MIG are for `pick_slices`.
+    What is not known refuses a card: a job started on a guess runs out of memory. Cards that are split by MIG
+    are for `pick_slices`.
 
     Args:
         sample: the machine.

@@ -1,4 +1,4 @@
-"""Where the cursor stands and what is tagged, by the rows' keys: it stays on its row while rows move under it."""
+"""Where the cursor stands and what is tagged, by the rows' keys: both stay with their rows as these move."""
 
 from __future__ import annotations
 

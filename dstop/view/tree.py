@@ -1,7 +1,7 @@
 """Rows under the processes that started them: shells and launchers that are on no GPU are shown for it.
 
-Parents come from the host and may be lies: a circle, a chain of a million. Each PID is placed once, so neither
-matters.
+Parents come from the host and may be lies: a circle, a chain of a million. Each PID is placed once, so
+neither matters.
 """
 
 from __future__ import annotations
