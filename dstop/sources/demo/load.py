@@ -75,7 +75,7 @@ def load_at(card: Card, at_s: float) -> Load:
     if phase is Phase.TRAINING and age % (STEP_S * FLUSH_STEPS) < _FLUSH_FOR_S:
         rank = _FLUSH
     server = sum(neighbour.busy(at_s) for neighbour in card.neighbours)
-    held = bool(card.neighbours) or phase is not Phase.ABSENT
+    held = bool(card.neighbours or card.orphan_bytes) or phase is not Phase.ABSENT
     zeal = 1.23 + 0.09 * sin(at_s / 6) if card.eager else 0.97 + scramble(card.seed, 3) % 80 / 1000
     watts = (_CONTEXT_W if held else _IDLE_W) + rank.watts * zeal + 210 * server
     return Load(phase, age, launch, rank, server, watts)

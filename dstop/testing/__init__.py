@@ -1,0 +1,42 @@
+"""For whoever tests dstop or a plugin of it: values to start from, a source that replays, the laws of the data.
+
+Public: the names below stay. The strategies need Hypothesis, and load it when one of them is first named.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.testing.build import make_facts, make_frame, make_gpu, make_process, make_sample
+from dstop.testing.fakes import FakeSource
+from dstop.testing.laws import broken_laws, check_sample, check_source
+
+if TYPE_CHECKING:
+    from dstop.testing.hostile import frames, gpus, hostile_text, processes, samples
+
+__all__ = [
+    "FakeSource",
+    "broken_laws",
+    "check_sample",
+    "check_source",
+    "frames",
+    "gpus",
+    "hostile_text",
+    "make_facts",
+    "make_frame",
+    "make_gpu",
+    "make_process",
+    "make_sample",
+    "processes",
+    "samples",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load the strategies when one is named: a plugin's plain tests need no Hypothesis."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - only once a strategy is asked for
+
+    found: object = getattr(import_module("dstop.testing.hostile"), name)
+    return found
