@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.draw.bars import stacked
+from dstop.model.unattributed import WORTH_A_ROW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,8 @@ def memory_bar(gpu: Gpu | MigInstance, process_bytes: Sequence[int], width: int)
         (size, PROCESS, "seg.b" if place % 2 else "seg.a")
         for place, size in enumerate([*biggest[:MOST_PARTS], *([tail] if tail else [])])
     ]
-    parts.append((used - sum(biggest), UNATTRIBUTED, "seg.unattributed"))
+    rest = used - sum(biggest)
+    parts.append((rest if rest >= WORTH_A_ROW_BYTES else 0, UNATTRIBUTED, "seg.unattributed"))
     parts.append((gpu.memory_reserved_bytes or 0, RESERVED, "seg.reserved"))
     parts.append((0, FREE, "seg.free"))
     return stacked(parts, total, width)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.draw.line import clean, fit, fit_line
-from dstop.units import bytes_text, percent_text
-from dstop.view.arrange import AncestorRow, GroupRow, ProcessRow, UnattributedRow
-from dstop.view.columns import cell
+from dstop.view.cells import cell
+from dstop.view.columns import GAP
+from dstop.view.order import SORT_KEYS
+from dstop.view.rows import AncestorRow, GroupRow, ProcessRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,21 +16,23 @@ if TYPE_CHECKING:
     from dstop.draw.line import Line, Span
     from dstop.draw.look import Look
     from dstop.model.gpu import Gpu
-    from dstop.model.process import ProcessKey
-    from dstop.view.arrange import Row
     from dstop.view.columns import Column
+    from dstop.view.rows import Row
 
 _ALARMING_STATES = frozenset("DZ")
 
 
 def header_line(columns: Sequence[Column], width: int, *, sort: str, reverse: bool) -> Line:
-    """The titles; the one that orders the rows carries an arrow."""
+    """The titles; the one that orders the rows carries an arrow that points to the larger end."""
+    largest_first = SORT_KEYS[sort].largest_first != reverse if sort in SORT_KEYS else False
     spans: list[Span] = []
+    marked = False
     for column in columns:
-        sorted_by = column.sort_key is not None and column.sort_key == sort
-        title = column.title + (("▲" if reverse else "▼") if sorted_by else "")
-        text = fit(title, column.width, right=column.align == "right")
-        spans += [(text, "head.sorted" if sorted_by else "head"), (" ", "head")]
+        sorted_by = not marked and column.sort_key == sort
+        marked = marked or sorted_by
+        arrow = ("▼" if largest_first else "▲") if sorted_by else " "
+        text = fit(column.title, column.width, right=column.align == "right")
+        spans += [(text, "head.sorted" if sorted_by else "head"), (arrow * GAP, "head.sorted" if sorted_by else "head")]
     return fit_line(tuple(spans), width, "head")
 
 
@@ -56,73 +59,39 @@ def row_line(
         tagged: whether the user has marked it.
         shift: how many cells the command is scrolled to the left.
     """
-    if isinstance(row, ProcessRow):
-        return _process_line(row, columns, width, now_ns=now_ns, gpus=gpus, look=look, tagged=tagged, shift=shift)
-    if isinstance(row, GroupRow):
-        return _group_line(row, width)
-    if isinstance(row, AncestorRow):
-        text = f" {'':3}{row.pid:>8} {row.prefix}{clean(row.command)}"
-        return fit_line(((text, "tree"),), width)
-    return _unattributed_line(row, width)
-
-
-def _process_line(
-    row: ProcessRow,
-    columns: Sequence[Column],
-    width: int,
-    *,
-    now_ns: int,
-    gpus: Mapping[int, Gpu],
-    look: Look,
-    tagged: bool,
-    shift: int,
-) -> Line:
-    process = row.process
-    gpu = gpus.get(process.gpu_index)
-    base = "tagged" if tagged else "mine" if look.user is not None and process.facts.user == look.user else "other"
+    role = "tagged" if tagged else _role(row, look)
+    gpu = gpus.get(_gpu_index(row))
+    alarming = isinstance(row, ProcessRow) and row.process.state in _ALARMING_STATES
     spans: list[Span] = []
-    plain = ""
+    text = ""
     for column in columns:
-        text = cell(row, column, now_ns, gpu)
-        if column.name == "command":
-            text = clean(text)[shift:] if shift else clean(text)
-        elif column.align == "left":
-            text = clean(text)
-        text = fit(text, column.width, right=column.align == "right")
-        alarming = column.name == "state" and process.state in _ALARMING_STATES
-        role = "bad" if alarming else base
-        if role == base:
-            plain += text + " "
-            continue
-        spans += [(plain, base), (text, role), (" ", base)]
-        plain = ""
-    if plain:
-        spans.append((plain, base))
-    return fit_line(tuple(spans), width, base)
+        value = clean(cell(row, column, now_ns, gpu))
+        if shift and column.name == "command":
+            value = value[shift:]
+        piece = fit(value, column.width, right=column.align == "right")
+        if alarming and column.name == "state":
+            spans += [(text, role), (piece, "bad")]
+            text = " " * GAP
+        else:
+            text += piece + " " * GAP
+    spans.append((text, role))
+    return fit_line(tuple(spans), width, role)
 
 
-def _group_line(row: GroupRow, width: int) -> Line:
-    ranges = ",".join(map(str, row.gpu_indices))
-    parts = [f" {clean(row.label)}", f"{row.count} process{'es' if row.count != 1 else ''}", f"GPU {ranges}"]
-    parts.append(bytes_text(row.gpu_memory_bytes) + (f" + {row.unknown} unknown" if row.unknown else ""))
-    if row.sm_pct is not None:
-        parts.append(f"SM {percent_text(row.sm_pct)}%")
-    if row.imbalance_bytes and row.heaviest is not None and row.heaviest.facts.rank is not None:
-        parts.append(f"rank {row.heaviest.facts.rank} has {bytes_text(row.imbalance_bytes)} more than the lightest")
-    return fit_line((("  ".join(parts), "group"),), width)
+def _role(row: Row, look: Look) -> str:
+    if isinstance(row, ProcessRow):
+        return "mine" if look.user is not None and row.process.facts.user == look.user else "other"
+    if isinstance(row, GroupRow):
+        return "group"
+    return "tree" if isinstance(row, AncestorRow) else "note"
 
 
-def _unattributed_line(row: UnattributedRow, width: int) -> Line:
-    lost = row.unattributed
-    text = f"{lost.gpu_index:>3}        – {bytes_text(lost.bytes):>6} of no listed process: {clean(lost.cause)}"
-    return fit_line(((text, "note"),), width)
+def _gpu_index(row: Row) -> int:
+    if isinstance(row, ProcessRow):
+        return row.process.gpu_index
+    return -1 if isinstance(row, (GroupRow, AncestorRow)) else row.unattributed.gpu_index
 
 
 def empty_line(text: str, width: int) -> Line:
     """What stands in a table without rows."""
     return fit_line(((f" {text}", "dim"),), width)
-
-
-def pruned(tags: frozenset[ProcessKey], alive: frozenset[ProcessKey]) -> frozenset[ProcessKey]:
-    """Tags of rows that are still there."""
-    return tags & alive

@@ -8,6 +8,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from dstop.model.frame import Frame
+    from dstop.sources.hands import ProcessDetail
 
 
 class FrameReady(Message):
@@ -28,3 +29,11 @@ class PollerFailed(Message):
     def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
+
+
+class DetailReady(Message):
+    """What only the process screen shows has been read."""
+
+    def __init__(self, detail: ProcessDetail) -> None:
+        super().__init__()
+        self.detail = detail

@@ -1,0 +1,133 @@
+"""One card, close up: every figure with its unit, every missing one with its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.draw.detail import heading, unavailable_lines
+from dstop.draw.gpu_block import gpu_block
+from dstop.draw.gpu_layout import GpuLayout
+from dstop.draw.gpu_line import mig_line
+from dstop.draw.line import clean, fit, fit_line
+from dstop.model.frame import GpuHistory
+from dstop.units import bytes_text, percent_text, rate_text, watts_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dstop.draw.line import Line, Span
+    from dstop.draw.look import Look
+    from dstop.model.frame import Frame
+    from dstop.model.gpu import Gpu
+
+_LAYOUT = GpuLayout(blocks=True, columns=1, graph_rows=8, details=False)
+_NAME_CELLS = 26
+
+
+def gpu_detail_lines(frame: Frame, gpu: Gpu, width: int, look: Look) -> list[Line]:
+    """Draw everything known of a card."""
+    mine = [process for process in frame.sample.processes if process.gpu_index == gpu.index]
+    sizes = [process.gpu_memory_bytes or 0 for process in mine]
+    history = frame.history.get(gpu.index, GpuHistory())
+    lines = gpu_block(gpu, sizes, history, width, look, _LAYOUT, frame.step_s)
+    for place, instance in enumerate(gpu.mig):
+        inside = [p.gpu_memory_bytes or 0 for p in mine if p.gpu_instance_id == instance.gpu_instance_id]
+        lines.append(mig_line(instance, inside, width, last=place == len(gpu.mig) - 1))
+    for title, pairs in (("memory", _memory(gpu, frame)), ("work", _work(gpu)), ("health", _health(gpu)), ("board", _board(gpu))):
+        lines += [heading(title, width), *_pairs(pairs, width)]
+    if gpu.unavailable:
+        lines += [heading("not available, and why", width), *unavailable_lines(gpu.unavailable, width)]
+    return lines
+
+
+def _memory(gpu: Gpu, frame: Frame) -> list[tuple[str, str]]:
+    pairs = [
+        ("total", bytes_text(gpu.memory_total_bytes)),
+        ("used", bytes_text(gpu.memory_used_bytes)),
+        ("kept by the driver", bytes_text(gpu.memory_reserved_bytes)),
+        ("free", bytes_text(gpu.memory_free_bytes)),
+    ]
+    pairs += [
+        ("of no listed process", f"{bytes_text(item.bytes)}: {item.cause}")
+        for item in frame.sample.unattributed
+        if item.gpu_index == gpu.index
+    ]
+    return pairs
+
+
+def _work(gpu: Gpu) -> list[tuple[str, str]]:
+    pairs = [
+        ("utilisation", _pct(gpu.utilization_gpu_pct)),
+        ("memory bandwidth", _pct(gpu.utilization_memory_pct)),
+        ("encoder, decoder", f"{_pct(gpu.encoder_pct)}, {_pct(gpu.decoder_pct)}"),
+        ("PCIe to host, from host", f"{rate_text(gpu.pcie_tx_bytes_s)}, {rate_text(gpu.pcie_rx_bytes_s)}"),
+        ("NVLink sent, received", f"{rate_text(gpu.nvlink_tx_bytes_s)}, {rate_text(gpu.nvlink_rx_bytes_s)}"),
+    ]
+    if gpu.activity is not None:
+        a = gpu.activity
+        pairs += [
+            ("SM active, occupancy", f"{_pct(a.sm_pct)}, {_pct(a.sm_occupancy_pct)}"),
+            ("tensor cores, HBM", f"{_pct(a.tensor_pct)}, {_pct(a.dram_pct)}"),
+        ]
+    return pairs
+
+
+def _health(gpu: Gpu) -> list[tuple[str, str]]:
+    reasons = gpu.throttle_reasons
+    throttle = "–" if reasons is None else ", ".join(reasons).replace("_", " ") or "nothing"
+    xids = ", ".join(str(xid.code) for xid in gpu.xids) or "none since dstop started"
+    return [
+        ("temperature", f"{_number(gpu.temperature_c, '°C')} (slows down at {_number(gpu.temperature_slowdown_c, '°C')})"),
+        ("memory temperature", _number(gpu.temperature_memory_c, "°C")),
+        ("power", f"{watts_text(gpu.power_mw)} of {watts_text(gpu.power_limit_mw)} W"),
+        ("fan", _number(gpu.fan_pct, "%")),
+        ("clocks held down by", throttle),
+        ("ECC corrected", _number(gpu.ecc_corrected, "")),
+        ("ECC uncorrected", _number(gpu.ecc_uncorrected, "")),
+        ("row remap pending", _yes(gpu.remapped_rows_pending)),
+        ("row remap failed", _yes(gpu.remapped_rows_failed)),
+        ("Xid", xids),
+    ]
+
+
+def _board(gpu: Gpu) -> list[tuple[str, str]]:
+    return [
+        ("name", clean(gpu.name or "–")),
+        ("UUID", clean(gpu.uuid or "–")),
+        ("PCI", clean(gpu.pci_bus_id or "–")),
+        ("PCIe link", f"gen {_number(gpu.pcie_generation, '')} x{_number(gpu.pcie_width, '')}"),
+        ("compute capability", gpu.compute_capability or "–"),
+        ("SM clock", f"{_number(gpu.clock_sm_mhz, ' MHz')} of {_number(gpu.clock_sm_max_mhz, ' MHz')}"),
+        ("memory clock", _number(gpu.clock_memory_mhz, " MHz")),
+        ("performance state", "–" if gpu.performance_state is None else f"P{gpu.performance_state}"),
+        ("persistence mode", _yes(gpu.persistence_mode)),
+        ("compute mode", gpu.compute_mode or "–"),
+        ("MIG", _yes(gpu.mig_enabled)),
+        ("virtualisation", gpu.virtualization or "–"),
+        ("energy", "–" if gpu.energy_mj is None else f"{gpu.energy_mj / 3.6e9:.2f} kWh since the driver was loaded"),
+    ]
+
+
+def _pairs(pairs: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    columns = 2 if width >= 120 else 1  # noqa: PLR2004 - two readable columns
+    column = width // columns
+    rows = -(-len(pairs) // columns)
+    lines: list[Line] = []
+    for row in range(rows):
+        spans: list[Span] = []
+        for name, text in pairs[row::rows]:
+            spans += [(fit(f"  {name}", _NAME_CELLS), "label"), (fit(text, max(0, column - _NAME_CELLS)), "")]
+        lines.append(fit_line(tuple(spans), width))
+    return lines
+
+
+def _pct(value: float | None) -> str:
+    return "–" if value is None else f"{percent_text(value)}%"
+
+
+def _number(value: int | None, unit: str) -> str:
+    return "–" if value is None else f"{value}{unit}"
+
+
+def _yes(value: bool | None) -> str:
+    return "–" if value is None else "yes" if value else "no"

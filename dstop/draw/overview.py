@@ -1,0 +1,162 @@
+"""The whole first screen as lines: host, GPUs, processes, status; a pure function of frame, state and size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dstop.draw.gpu_area import gpu_area_lines
+from dstop.draw.gpu_layout import LEAST_TABLE_ROWS, choose_layout
+from dstop.draw.host_line import host_line, problem_line
+from dstop.draw.line import BLANK, fit_line
+from dstop.draw.status_line import status_line
+from dstop.draw.table import empty_line, header_line, row_line
+from dstop.view.columns import columns_for, row_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from dstop.draw.gpu_layout import GpuLayout
+    from dstop.draw.line import Line
+    from dstop.draw.look import Look
+    from dstop.model.frame import Frame
+    from dstop.view.rows import Row
+    from dstop.view.columns import Column
+
+_FRAME_LINES = 3
+"""Host line, table header, status line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewState:
+    """What the user has chosen to see."""
+
+    mode: str = "auto"
+    sort: str = "gpu"
+    reverse: bool = False
+    cursor: int = 0
+    top: int = 0
+    shift: int = 0
+    tags: frozenset[Hashable] = frozenset()
+    flags: tuple[str, ...] = ()
+    notice: str = ""
+    keys: tuple[tuple[str, str], ...] = ()
+    now_ns: int = 0
+    """The wall clock: how old a problem is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The lines, and what is where on them, for the mouse and for scrolling."""
+
+    lines: list[Line]
+    layout: GpuLayout
+    columns: tuple[Column, ...] = ()
+    header_y: int | None = None
+    first_row_y: int = 0
+    table_rows: int = 0
+    top: int = 0
+    marked: int | None = None
+    gpu_at: Mapping[int, int] = field(default_factory=dict)
+
+    def row_at(self, y: int) -> int | None:
+        """Give the index of the table row drawn on a line."""
+        place = y - self.first_row_y
+        return self.top + place if 0 <= place < self.table_rows else None
+
+    def column_at(self, x: int) -> Column | None:
+        """Give the column under a cell of the header."""
+        edge = 0
+        for column in self.columns:
+            if edge <= x < edge + column.width:
+                return column
+            edge += column.width + 1
+        return None
+
+
+def overview(frame: Frame, rows: Sequence[Row], state: OverviewState, width: int, height: int, look: Look) -> Overview:
+    """Draw the screen: exactly `height` lines of exactly `width` cells."""
+    lines = [host_line(frame, width)]
+    problem = problem_line(frame, width, state.now_ns)
+    if problem is not None:
+        lines.append(problem)
+    shared = height - _FRAME_LINES - (len(lines) - 1)
+    layout = choose_layout(max(1, len(frame.sample.gpus)), width, shared, state.mode)
+    area, whose = gpu_area_lines(frame, layout, width, look)
+    area, whose = _cropped(area, whose, shared, len(rows), width)
+    gpu_at = {len(lines) + y: index for y, index in enumerate(whose) if index is not None}
+    lines += area
+    left = height - len(lines) - 1
+    columns: tuple[Column, ...] = ()
+    header_y, first_row_y, table_rows, top, marked = None, 0, 0, 0, None
+    if left >= 2:  # noqa: PLR2004 - a header without a row says nothing
+        columns = columns_for(width, row_facts(frame.sample.processes))
+        header_y = len(lines)
+        lines.append(header_line(columns, width, sort=state.sort, reverse=state.reverse))
+        table_rows = left - 1
+        first_row_y = len(lines)
+        top = scrolled(state.top, state.cursor, table_rows, len(rows))
+        gpus = {gpu.index: gpu for gpu in frame.sample.gpus}
+        for place in range(top, min(top + table_rows, len(rows))):
+            row = rows[place]
+            lines.append(
+                row_line(
+                    row,
+                    columns,
+                    width,
+                    now_ns=frame.sample.taken_at_ns,
+                    gpus=gpus,
+                    look=look,
+                    tagged=row.key in state.tags,
+                    shift=state.shift,
+                )
+            )
+        if not rows:
+            lines.append(empty_line(_why_empty(frame, state), width))
+        elif top <= state.cursor < top + table_rows:
+            marked = first_row_y + state.cursor - top
+    lines += [fit_line(BLANK, width)] * (height - 1 - len(lines))
+    del lines[max(0, height - 1) :]
+    lines.append(status_line(state.keys, width, cost=frame.cost, flags=state.flags, notice=state.notice))
+    return Overview(
+        lines=lines[:height],
+        layout=layout,
+        columns=columns,
+        header_y=header_y,
+        first_row_y=first_row_y,
+        table_rows=table_rows,
+        top=top,
+        marked=marked,
+        gpu_at=gpu_at,
+    )
+
+
+def scrolled(top: int, cursor: int, visible: int, count: int) -> int:
+    """Move the window as little as it takes to have the cursor in sight and no blank line below the last row."""
+    if visible <= 0:
+        return 0
+    top = min(top, cursor)
+    top = max(top, cursor - visible + 1)
+    return max(0, min(top, count - visible))
+
+
+def _cropped(
+    area: list[Line], whose: list[int | None], shared: int, rows: int, width: int
+) -> tuple[list[Line], list[int | None]]:
+    """Leave the table its rows when MIG instances or a small terminal make the GPUs too many lines."""
+    keep = max(1, shared - min(LEAST_TABLE_ROWS, rows))
+    if shared < LEAST_TABLE_ROWS:
+        keep = max(1, shared + 1)
+    if len(area) <= keep:
+        return area, whose
+    left = len({index for index in whose[keep - 1 :] if index is not None})
+    more = fit_line(((f"   … {left} more (c: compact, 1-9: one GPU)", "dim"),), width)
+    return [*area[: keep - 1], more], [*whose[: keep - 1], None]
+
+
+def _why_empty(frame: Frame, state: OverviewState) -> str:
+    if any(flag.startswith("filter") for flag in state.flags):
+        return "no process matches the filter (Esc clears it)"
+    if not frame.sample.gpus:
+        return "no GPU"
+    return "no process on a GPU"

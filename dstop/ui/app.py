@@ -1,0 +1,314 @@
+"""The live screen: takes frames from the poller and gives them to the screen on top."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+
+from dstop.draw.look import Look
+from dstop.draw.palette import PALETTES
+from dstop.errors import DstopError
+from dstop.ui.messages import FrameReady, PollerFailed
+from dstop.ui.screens.base import FrameScreen
+from dstop.ui.screens.overview import OverviewScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from textual.binding import BindingType
+    from textual.screen import Screen
+    from textual.timer import Timer
+
+    from dstop.model.frame import Frame
+    from dstop.model.process import GpuProcess, ProcessKey
+    from dstop.settings import Settings
+    from dstop.sources.hands import Hands
+    from dstop.ui.poller import Poller
+    from dstop.view.arrange import View
+
+NOTICE_S = 4.0
+LEAST_INTERVAL_S = 0.25
+MOST_INTERVAL_S = 60.0
+THEMES = tuple(PALETTES)
+
+
+class DstopApp(App[None]):
+    """Owns the frame, the theme and the question; screens own what they show."""
+
+    TITLE = "dstop"
+    CSS_PATH = "dstop.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,f10", "quit", show=False),
+        Binding("ctrl+c", "quit", show=False, priority=True),
+        Binding("question_mark,f1,h", "help", show=False),
+        Binding("l", "events", show=False),
+        Binding("p", "pause", show=False),
+        Binding("r", "read_now", show=False),
+        Binding("ctrl+l", "draw_again", show=False),
+        Binding("plus,equals_sign", "interval(2.0)", show=False),
+        Binding("minus", "interval(0.5)", show=False),
+        Binding("f2", "next_theme", show=False),
+        Binding("W", "save", show=False),
+    ]
+
+    def __init__(
+        self,
+        poller: Poller,
+        settings: Settings,
+        *,
+        view: View,
+        theme: str,
+        hands: Hands | None = None,
+        look: Look | None = None,
+        save: Callable[[Settings], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.poller = poller
+        self.settings = settings
+        self.hands = hands
+        self.look = look or Look()
+        self.frame: Frame | None = None
+        self.notice = ""
+        self.theme_name = theme
+        self._overview = OverviewScreen(view, settings.mode)
+        self._save = save
+        self._question: tuple[int, str, tuple[GpuProcess, ...]] | None = None
+        self._notice_timer: Timer | None = None
+        self._fields: frozenset[str] = frozenset()
+
+    # ---- frames ------------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[None]:
+        """Begin with the overview: no blank screen is ever composed."""
+        return self._overview
+
+    def on_mount(self) -> None:
+        """Ask for frames."""
+        self._apply_theme()
+        self.poller.connect(
+            lambda frame: self.post_message(FrameReady(frame)),
+            lambda error: self.post_message(PollerFailed(error)),
+        )
+
+    def on_frame_ready(self, message: FrameReady) -> None:
+        """Hand the frame to the screen on top; one that is covered takes the latest when it is back."""
+        self.frame = message.frame
+        self._draw()
+
+    def on_poller_failed(self, message: PollerFailed) -> None:
+        """End with the traceback: a screen that stands still on old numbers is the worst lie."""
+        raise message.error
+
+    def _draw(self) -> None:
+        screen = self.screen
+        if isinstance(screen, FrameScreen):
+            screen.draw()
+
+    def on_unmount(self) -> None:
+        """Let go of the driver."""
+        self.poller.stop()
+
+    @property
+    def paused(self) -> bool:
+        """Whether frames stand still because the user wants it."""
+        return self.poller.paused
+
+    def watch_fields(self, fields: Iterable[str]) -> None:
+        """Have costly counters read from the next step on, and no others."""
+        wanted = frozenset(fields)
+        if wanted != self._fields and self.poller.monitor is not None:
+            self._fields = wanted
+            self.poller.monitor.watch(wanted)
+
+    def watch_processes(self, keys: Sequence[ProcessKey]) -> None:
+        """Have the histories of these processes in the frames."""
+        if self.poller.monitor is not None:
+            self.poller.monitor.watch_process(keys)
+            self.poller.poke()
+
+    # ---- words -------------------------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """Show a sentence in the status line for a while."""
+        self.notice = text
+        if self._notice_timer is not None:
+            self._notice_timer.stop()
+        self._notice_timer = self.set_timer(NOTICE_S, self._silence) if text and self._question is None else None
+        self._draw()
+
+    def _silence(self) -> None:
+        self.notice = ""
+        self._draw()
+
+    # ---- actions -----------------------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        """Show keys and marks."""
+        from dstop.ui.screens.help import HelpScreen  # noqa: PLC0415 - only when it is wanted
+
+        self.push_screen(HelpScreen())
+
+    def action_events(self) -> None:
+        """Show the event log."""
+        from dstop.ui.screens.events import EventScreen  # noqa: PLC0415
+
+        self.push_screen(EventScreen())
+
+    def open_process(self, process: GpuProcess, *, environment_first: bool = False) -> None:
+        """Show one process."""
+        from dstop.ui.screens.process import ProcessScreen  # noqa: PLC0415
+
+        self.push_screen(ProcessScreen(process, environment_first=environment_first))
+
+    def open_gpu(self, index: int) -> None:
+        """Show one card."""
+        from dstop.ui.screens.gpu import GpuScreen  # noqa: PLC0415
+
+        self.watch_fields(("pcie", "nvlink", "activity"))
+        self.push_screen(GpuScreen(index))
+
+    def action_pause(self) -> None:
+        """Stand still, or go on."""
+        self.poller.paused = not self.poller.paused
+        self.poller.poke()
+        self.say("")
+
+    def action_read_now(self) -> None:
+        """Read at once."""
+        self.poller.poke()
+
+    def action_draw_again(self) -> None:
+        """Repaint everything, for a terminal that something else has written to."""
+        self.refresh(repaint=True, layout=True)
+        self.screen.refresh(repaint=True, layout=True)
+
+    def action_interval(self, factor: float) -> None:
+        """Read less or more often."""
+        seconds = max(LEAST_INTERVAL_S, min(MOST_INTERVAL_S, self.poller.interval_s * factor))
+        self.poller.interval_s = seconds
+        if self.poller.monitor is not None:
+            self.poller.monitor.interval_s = seconds
+        self.poller.poke()
+        self.say(f"every {seconds:g} s")
+
+    def action_next_theme(self) -> None:
+        """Go to the next theme."""
+        self.set_theme(THEMES[(THEMES.index(self.theme_name) + 1) % len(THEMES)])
+
+    def set_theme(self, name: str) -> None:
+        """Use this theme from now on."""
+        self.theme_name = name
+        self._apply_theme()
+        self.say(f"theme {name} (W saves it)")
+
+    def _apply_theme(self) -> None:
+        self.theme = "textual-light" if self.theme_name == "light" else "textual-dark"
+        for screen in self.screen_stack:
+            if isinstance(screen, FrameScreen):
+                screen.canvas.look(self.theme_name, ascii_only=self.settings.ascii)
+
+    def action_save(self) -> None:
+        """Write the settings to the configuration file."""
+        if self._save is None:
+            self.say("settings are not saved here")
+            return
+        try:
+            self._save(self.current_settings())
+        except DstopError as error:
+            self.say(str(error))
+        else:
+            self.say("settings saved")
+
+    def current_settings(self) -> Settings:
+        """The settings as they are now on the screen."""
+        from dataclasses import replace  # noqa: PLC0415
+
+        view, mode = self._overview.view, self._overview.state.mode
+        return replace(
+            self.settings,
+            theme=self.theme_name,
+            interval_s=self.poller.interval_s,
+            mode=mode,
+            sort=view.sort,
+            filter=self._overview.filter_text,
+            tree=view.tree,
+            group=view.group,
+        )
+
+    # ---- signals -----------------------------------------------------------------------------------------------
+
+    def choose_signal(self, processes: tuple[GpuProcess, ...]) -> None:
+        """Show which signals there are."""
+        from dstop.ui.screens.signal import SignalScreen  # noqa: PLC0415
+
+        if self._may_signal(processes):
+            self.push_screen(SignalScreen(processes))
+
+    def ask_signal(self, name: str, processes: tuple[GpuProcess, ...]) -> None:
+        """Ask before anything is sent; the answer is y or n."""
+        if not self._may_signal(processes):
+            return
+        number = getattr(signal, name).value
+        named = ", ".join(f"{p.pid} {p.facts.command or '?'}" for p in processes[:2])
+        more = f" and {len(processes) - 2} more" if len(processes) > 2 else ""  # noqa: PLR2004 - two are named
+        self._question = (number, name, processes)
+        self.say(f"send {name} to {named}{more}?  y: yes   n: no")
+
+    def _may_signal(self, processes: tuple[GpuProcess, ...]) -> bool:
+        if self.settings.readonly:
+            self.say("read-only: no signals are sent (started with --readonly)")
+        elif self.hands is None:
+            self.say("there are no processes behind this source")
+        elif not processes:
+            self.say("no process under the cursor")
+        else:
+            return True
+        return False
+
+    def confirm_question(self) -> None:
+        """Send what was asked about; each process is checked again to be the one that was shown."""
+        if self._question is None or self.hands is None:
+            return
+        number, name, processes = self._question
+        self._question = None
+        sent, refused = 0, ""
+        for process in processes:
+            try:
+                self.hands.signal(process.pid, process.facts.started_at_s, number)
+                sent += 1
+            except DstopError as error:
+                refused = str(error)
+        self.say(refused or f"{name} sent to {sent} process{'es' if sent != 1 else ''}")
+        self.poller.poke()
+
+    def cancel_question(self) -> bool:
+        """Drop the question; True when there was one."""
+        if self._question is None:
+            return False
+        self._question = None
+        self.say("nothing was sent")
+        return True
+
+    # ---- the command palette -----------------------------------------------------------------------------------
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer every action by its name."""
+        del screen
+        view = self._overview
+        yield SystemCommand("Help", "keys, marks, filters", self.action_help)
+        yield SystemCommand("Event log", "what has happened since the start", self.action_events)
+        yield SystemCommand("Filter", "user:alice mem>10G", view.action_filter)
+        yield SystemCommand("Tree", "processes under their parents", view.action_tree)
+        yield SystemCommand("Group by user", "sums per user", lambda: view.action_group("user"))
+        yield SystemCommand("Group by job", "ranks of a job together", lambda: view.action_group("job"))
+        yield SystemCommand("GPU close up", "every figure of one card", view.action_open_gpu)
+        yield SystemCommand("Counters", "PCIe, NVLink, SM activity", view.action_counters)
+        for name in THEMES:
+            yield SystemCommand(f"Theme {name}", "colours", lambda chosen=name: self.set_theme(chosen))
+        yield SystemCommand("Save settings", "to the configuration file", self.action_save)
+        yield SystemCommand("Pause", "stand still, or go on", self.action_pause)
+        yield SystemCommand("Quit", "leave dstop", self.exit)

@@ -1,0 +1,62 @@
+"""What every screen of dstop is: one canvas that draws lines, and the newest frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+from dstop.ui.widgets.line_view import LineView
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.events import Resize, ScreenResume
+
+    from dstop.model.frame import Frame
+    from dstop.ui.app import DstopApp
+
+
+class FrameScreen(Screen[None]):
+    """Draws when there is a new frame, a new size or a new wish; only the screen on top does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.canvas = LineView(id="canvas")
+
+    @property
+    def dstop(self) -> DstopApp:
+        """The app, by its own type."""
+        return cast("DstopApp", self.app)
+
+    @property
+    def frame(self) -> Frame | None:
+        """The newest frame; None before the first."""
+        return self.dstop.frame
+
+    def compose(self) -> ComposeResult:
+        """One canvas is all there is."""
+        yield self.canvas
+
+    def on_mount(self) -> None:
+        """Wear the theme."""
+        self.canvas.look(self.dstop.theme_name, ascii_only=self.dstop.settings.ascii)
+
+    def on_resize(self, event: Resize) -> None:
+        """Draw for the new size."""
+        del event
+        self.draw()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Take the latest frame when what covered this screen is gone."""
+        del event
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw the newest frame at the present size."""
+        raise NotImplementedError
+
+    @property
+    def area(self) -> tuple[int, int]:
+        """Cells and lines there are to draw on."""
+        width, height = self.size
+        return max(1, width), max(1, height)

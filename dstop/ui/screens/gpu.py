@@ -1,0 +1,59 @@
+"""One card, close up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+
+from dstop.draw.gpu_detail import gpu_detail_lines
+from dstop.draw.gpu_line import short_name
+from dstop.draw.line import fit_line
+from dstop.ui.screens.text import TextScreen
+
+if TYPE_CHECKING:
+    from textual.binding import BindingType
+
+    from dstop.draw.line import Line
+    from dstop.model.gpu import Gpu
+
+
+class GpuScreen(TextScreen):
+    """Everything one card says, and why it does not say the rest."""
+
+    KEYS = (("Esc", "back"), ("← →", "other GPU"), ("↑↓", "scroll"), ("q", "quit"))
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "other(-1)", show=False),
+        Binding("right,l", "other(1)", show=False),
+    ]
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
+
+    @property
+    def gpu(self) -> Gpu | None:
+        """The card, as the newest frame has it."""
+        gpus = self.frame.sample.gpus if self.frame is not None else ()
+        return next((gpu for gpu in gpus if gpu.index == self.index), None)
+
+    def title_of(self, width: int) -> Line:
+        """Name the card."""
+        name = short_name(self.gpu.name) if self.gpu is not None else "gone"
+        return fit_line(((f" GPU {self.index}  {name}", "head"),), width, "head")
+
+    def body(self, width: int) -> list[Line]:
+        """Its figures."""
+        gpu, frame = self.gpu, self.frame
+        if gpu is None or frame is None:
+            return [fit_line(((" this GPU is not in the machine any more", "bad"),), width)]
+        return gpu_detail_lines(frame, gpu, width, self.dstop.look)
+
+    def action_other(self, step: int) -> None:
+        """Go to the card before or after."""
+        gpus = self.frame.sample.gpus if self.frame is not None else ()
+        places = [gpu.index for gpu in gpus]
+        if places:
+            here = places.index(self.index) if self.index in places else 0
+            self.index = places[(here + step) % len(places)]
+            self.draw()
