@@ -85,7 +85,9 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
         is_terminal=terminal.is_terminal(sys.stdout),
     )
     look = Look(
-        utilization_thresholds=settings.utilization_thresholds, memory_thresholds=settings.memory_thresholds
+        utilization_thresholds=settings.utilization_thresholds,
+        memory_thresholds=settings.memory_thresholds,
+        user=_own_name(),
     )
     group = settings.group if settings.group in {"user", "job"} else None
     view = View(sort=settings.sort, tree=settings.tree, group=group)  # type: ignore[arg-type]
@@ -106,3 +108,13 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
         return (over + render(lines, color=color) + after).encode(encoding, "replace")
 
     return draw
+
+
+def _own_name() -> str | None:
+    """Give the name of who runs dstop, whose processes stand out; None for a number without a name."""
+    import pwd  # noqa: PLC0415 - a verb loads what it needs
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return None

@@ -55,7 +55,7 @@ def _complain(message: str, code: int) -> int:
 @click.option("--source", metavar="NAME", help="Read from a plugin's source.")
 @click.version_option(__version__, "-V", "--version", message="dstop %(version)s")
 @click.pass_context
-def dstop(context: click.Context, **_options: object) -> None:
+def dstop(context: click.Context, /, **_options: object) -> None:
     """See what holds the memory of your GPUs.
 
     Without a verb: a live screen, or one sample as text when the output is no terminal.
@@ -83,7 +83,7 @@ def dstop(context: click.Context, **_options: object) -> None:
     help="Story seconds per second.",
 )
 @click.pass_context
-def demo(context: click.Context, gpus: int, speed: float, **_options: object) -> None:
+def demo(context: click.Context, /, gpus: int, speed: float, **_options: object) -> None:
     """Show a simulated training server: no GPU is needed."""
     from dstop.sources.demo.source import DemoSource  # noqa: PLC0415 - a verb loads what it needs
 

@@ -27,6 +27,7 @@ class GpuHistories:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._past: dict[int, tuple[deque[float | None], ...]] = {}
+        self._steps: dict[int, int] = {}
 
     def push(self, gpus: Iterable[Gpu]) -> None:
         """Add one step; a GPU that is silent, lost or missing gets None, so that all stay in step."""
@@ -38,10 +39,12 @@ class GpuHistories:
         for index, rings in self._past.items():
             for ring, value in zip(rings, readings.get(index, _NOTHING), strict=True):
                 ring.append(value)
-            if index not in readings and all(value is None for ring in rings for value in ring):
+            self._steps[index] = self._steps.get(index, 0) + 1
+            full = len(rings[0]) == self._capacity
+            if index not in readings and full and all(value is None for ring in rings for value in ring):
                 forgotten.append(index)
         for index in forgotten:
-            del self._past[index]
+            del self._past[index], self._steps[index]
 
     def values(self) -> dict[int, GpuHistory]:
         """Give what a Frame carries."""
@@ -51,6 +54,7 @@ class GpuHistories:
                 memory_pct=tuple(memory),
                 power_pct=tuple(power),
                 temperature_c=tuple(temperature),
+                steps=self._steps[index],
             )
             for index, (utilization, memory, power, temperature) in self._past.items()
         }

@@ -55,7 +55,8 @@ def load(
         try:
             values[name] = parse_value(name, value)
         except ValueError as error:
-            raise UsageError(f"--{name.removesuffix('_s').replace('_', '-')} {error}") from error
+            flag = f"--{name.removesuffix('_s').replace('_', '-')}"
+            raise UsageError(f"{flag} {error}", fix="try dstop --help") from error
     return Settings(**values)
 
 
