@@ -89,8 +89,7 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
         memory_thresholds=settings.memory_thresholds,
         user=_own_name(),
     )
-    group = settings.group if settings.group in {"user", "job"} else None
-    view = View(sort=settings.sort, tree=settings.tree, group=group)  # type: ignore[arg-type]
+    view = View(sort=settings.sort, tree=settings.tree, group=settings.group)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
 
     def draw(frame: Frame) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ class Settings:
     """The order of the process table, by the names of `dstop.view.order`."""
     filter: str = ""
     tree: bool = False
-    group: str = "none"
+    group: Literal["user", "job"] | None = None
     """Put the processes of one user or one job together."""
     utilization_thresholds: tuple[int, int] = (10, 75)
     """Percent: below the first is low, from the second on is high."""
@@ -142,6 +142,11 @@ def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
     return check
 
 
+def _group(value: object) -> Literal["user", "job"] | None:
+    word = _one_of(GROUPS)(value)
+    return "user" if word == "user" else "job" if word == "job" else None
+
+
 def _thresholds(value: object) -> tuple[int, int]:
     if (
         isinstance(value, list | tuple)
@@ -169,7 +174,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "sort": _one_of(SORTS),
     "filter": _text,
     "tree": _truth,
-    "group": _one_of(GROUPS),
+    "group": _group,
     "utilization_thresholds": _thresholds,
     "memory_thresholds": _thresholds,
     "columns": _columns,

@@ -77,6 +77,7 @@ def test_an_empty_variable_is_no_choice(home):
         ("filter", "user:me mem>1G", "user:me mem>1G"),
         ("sort", "sm", "sm"),
         ("group", "job", "job"),
+        ("group", "none", None),
         ("mode", "compact", "compact"),
     ],
 )
@@ -237,7 +238,7 @@ _TEXTS = st.text(st.characters(exclude_categories=("C", "Z")), max_size=20)
         sort=st.sampled_from(SORTS),
         filter=_TEXTS,
         tree=st.booleans(),
-        group=st.sampled_from(GROUPS),
+        group=st.sampled_from(["user", "job", None]),
         utilization_thresholds=st.just((1, 99)),
         columns=st.lists(_TEXTS.filter(bool), max_size=4).map(tuple),
     )
