@@ -1,4 +1,4 @@
-"""For whoever tests dstop or a plugin of it: values to start from, a source that replays, the laws of the data.
+"""For whoever tests dstop or a plugin: values to start from, a source that replays, the laws of the data.
 
 Public: the names below stay. The strategies need Hypothesis, and load it when one of them is first named.
 """

@@ -169,6 +169,7 @@ def _history(gpu: Gpu, steps: int) -> GpuHistory:
         memory_pct=nothing if gpu.memory_pct is None else tuple(40 + wave / 4 for wave in waves),
         power_pct=nothing if gpu.power_mw is None else tuple(20 + 0.7 * wave for wave in waves),
         temperature_c=nothing if gpu.temperature_c is None else tuple(45 + wave / 5 for wave in waves),
+        steps=steps,
     )
 
 

@@ -2,79 +2,67 @@
 
 The values break no type, but they respect nobody's layout: any text, any size, anything absent. Text may hold
 what a parser would have cleaned, because a face must stand even behind a source that forgot to.
+
+A card or a row begins whole or empty and then differs in a few fields: that reaches as far as drawing every
+field would, and several times as fast.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from dstop.model.event import Event, EventKind
-from dstop.model.frame import Frame, GpuHistory, OwnCost, Problem
-from dstop.model.gpu import THROTTLE_REASONS, Activity, Gpu, MigInstance, Xid
+from dstop.model.frame import Frame, GpuHistory
+from dstop.model.gpu import Gpu
 from dstop.model.host import Host
 from dstop.model.process import GpuProcess, ProcessFacts
 from dstop.model.sample import Sample
 from dstop.model.unattributed import Unattributed
+from dstop.testing.build import make_facts, make_gpu, make_process
+from dstop.testing.fields import (
+    COST,
+    EVENT,
+    FACTS_FIELDS,
+    GPU_FIELDS,
+    HOST_FIELDS,
+    HUGE,
+    INDEX,
+    MAYBE_TEXT,
+    MOMENT,
+    PERCENT,
+    PID,
+    PROBLEM,
+    ROW_FIELDS,
+    TEXT,
+    tuples,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-_T = TypeVar("_T")
-_HUGE = 2**63 - 1
-_LAST_SECOND = 4_000_000_000
-_NASTY = (
-    "",
-    " ",
-    "\x1b[31mred\x1b[0m",
-    "\x1b]0;title\x07",
-    "line\nbreak\ttab\rreturn\x00nul",
-    "[bold]markup[/bold] [/] [@click=app.quit]x[/]",
-    "训练.py",
-    "学習ジョブ ﾃｽﾄ",
-    "🔥🚀👩‍👩‍👧‍👦🏳️‍🌈",
-    "مرحبا עברית \u202eevil\u2066",
-    "e\u0301\u0323 zero\u200bwidth\u200d \ufeff",
-    "\ud7ff\ue000\ufffd\U0010ffff",
-    "x" * 3000,
-    "-" * 80 + "│" * 40,
-)
-_REASONS = ("not supported", "GPU is lost", "no permission: run as root", "训练 \x1b[1m", "r" * 400)
+_LENGTHS = (0, 1, 2, 59, 60, 200)
+_HISTORY_NAMES = ("utilization_pct", "memory_pct", "power_pct", "temperature_c")
 
 
 def hostile_text() -> SearchStrategy[str]:
     """Give text that breaks naive faces: escapes, markup, wide letters, both directions, great length."""
-    return st.sampled_from(_NASTY) | st.text(max_size=40) | st.sampled_from(("train.py", "VLLM::EngineCore"))
+    return TEXT
 
 
 def gpus(index: int | None = None) -> SearchStrategy[Gpu]:
     """Give cards with any field absent or huge; of one index when it is given."""
-    at = st.integers(0, 63) if index is None else st.just(index)
-    count, percent, text = _count(), _percent(), _maybe(hostile_text())
-    small, flag = _maybe(st.integers(0, 10_000)), _maybe(st.booleans())
-    return st.builds(
-        Gpu,
-        index=at,
-        uuid=text,
-        name=text,
-        pci_bus_id=text,
-        fault=st.none() | st.none() | hostile_text(),
-        stale_s=st.just(0.0) | st.floats(0, 1e6),
-        **dict.fromkeys(_BYTES, count),
-        **dict.fromkeys(_PERCENTS, percent),
-        **dict.fromkeys(_SMALL, small),
-        **dict.fromkeys(_FLAGS, flag),
-        **dict.fromkeys(("compute_mode", "compute_capability", "virtualization"), text),
-        unified_memory=st.booleans(),
-        throttle_reasons=_maybe(
-            st.lists(st.sampled_from(sorted(THROTTLE_REASONS.values())), unique=True).map(tuple)
-        ),
-        mig=_tuples(_instances(), 3),
-        xids=_tuples(st.builds(Xid, code=st.integers(0, 2**31), at_ns=_moments()), 3),
-        activity=_maybe(st.builds(Activity, **dict.fromkeys(Activity.__slots__, percent))),
-        unavailable=_unavailable((*_BYTES, *_PERCENTS, *_SMALL, *_FLAGS)),
-    )
+
+    @st.composite
+    def card(draw: DrawFn) -> Gpu:
+        at = draw(INDEX) if index is None else index
+        base = make_gpu(at) if draw(st.booleans()) else Gpu(index=at)
+        return replace(base, **_some(draw, GPU_FIELDS))
+
+    return card()
 
 
 def processes(gpu_index: int | None = None) -> SearchStrategy[GpuProcess]:
@@ -82,55 +70,41 @@ def processes(gpu_index: int | None = None) -> SearchStrategy[GpuProcess]:
 
     @st.composite
     def row(draw: DrawFn) -> GpuProcess:
-        facts = draw(_facts())
-        return GpuProcess(
-            gpu_index=draw(st.integers(0, 63)) if gpu_index is None else gpu_index,
-            pid=facts.pid,
-            gpu_uuid=draw(_maybe(hostile_text())),
-            type=draw(st.sampled_from(("C", "G", "C+G", "M"))),
-            gpu_memory_bytes=draw(_count()),
-            sm_pct=draw(_percent()),
-            memory_pct=draw(_percent()),
-            encoder_pct=draw(_percent()),
-            decoder_pct=draw(_percent()),
-            gpu_instance_id=draw(_maybe(st.integers(0, 14))),
-            compute_instance_id=draw(_maybe(st.integers(0, 7))),
-            facts=facts,
-            cpu_pct=draw(_maybe(st.floats(0, 1e6))),
-            rss_bytes=draw(_count()),
-            state=draw(_maybe(st.sampled_from("RSDTZI"))),
-            unavailable=draw(_unavailable(("gpu_memory_bytes", "sm_pct", "cpu_pct", "rss_bytes"))),
-        )
+        at = draw(INDEX) if gpu_index is None else gpu_index
+        pid = draw(PID)
+        whole = draw(st.booleans())
+        facts = replace(make_facts(pid) if whole else ProcessFacts(pid=pid), **_some(draw, FACTS_FIELDS))
+        base = make_process(at, pid) if whole else GpuProcess(gpu_index=at, pid=pid, facts=facts)
+        return replace(base, facts=facts, **_some(draw, ROW_FIELDS))
 
     return row()
 
 
-def samples(*, most_gpus: int = 10, most_processes: int = 12) -> SearchStrategy[Sample]:
+def samples(*, most_gpus: int = 9, most_processes: int = 10) -> SearchStrategy[Sample]:
     """Give machines: cards in index order, rows with unique keys on cards that are there."""
 
     @st.composite
     def sample(draw: DrawFn) -> Sample:
-        indices = sorted(draw(st.sets(st.integers(0, 63), max_size=most_gpus)))
-        cards = tuple(draw(gpus(index)) for index in indices)
-        rows = _rows(draw, indices, most_processes) if indices else ()
-        lost = draw(_tuples(_lost(indices), 3)) if indices else ()
-        text = _maybe(hostile_text())
+        indices = sorted(draw(st.sets(INDEX, max_size=most_gpus)))
+        at = st.sampled_from(indices or [0])
+        rows = st.lists(at.flatmap(processes), max_size=most_processes if indices else 0, unique_by=_key)
+        lost = st.builds(Unattributed, gpu_index=at, bytes=st.integers(0, HUGE), cause=TEXT)
         return Sample(
-            taken_at_ns=draw(_moments()),
-            host=draw(_hosts()),
-            driver_version=draw(text),
-            cuda_version=draw(text),
-            gpus=cards,
-            processes=rows,
-            unattributed=lost,
-            notices=draw(_tuples(hostile_text(), 3)),
-            simulated=draw(text),
+            taken_at_ns=draw(MOMENT),
+            host=replace(Host(name=draw(TEXT)), **_some(draw, HOST_FIELDS)),
+            driver_version=draw(MAYBE_TEXT),
+            cuda_version=draw(MAYBE_TEXT),
+            gpus=tuple(draw(gpus(index)) for index in indices),
+            processes=tuple(draw(rows)),
+            unattributed=draw(tuples(lost, 3 if indices else 0)),
+            notices=draw(tuples(TEXT, 3)),
+            simulated=draw(MAYBE_TEXT),
         )
 
     return sample()
 
 
-def frames(*, most_gpus: int = 10, most_processes: int = 12) -> SearchStrategy[Frame]:
+def frames(*, most_gpus: int = 9, most_processes: int = 10) -> SearchStrategy[Frame]:
     """Give refreshes: histories with gaps, for some of the cards, and any event and problem."""
 
     @st.composite
@@ -141,137 +115,37 @@ def frames(*, most_gpus: int = 10, most_processes: int = 12) -> SearchStrategy[F
             sample=sample,
             step_s=draw(st.floats(0.01, 3600)),
             history={index: draw(_histories()) for index in shown},
-            events=draw(_tuples(_events(), 6)),
-            cost=draw(_maybe(st.builds(OwnCost, cpu_pct=st.floats(0, 1e4), rss_bytes=st.integers(0, _HUGE)))),
-            problem=draw(
-                _maybe(
-                    st.builds(
-                        Problem, message=hostile_text(), fix=_maybe(hostile_text()), since_ns=_moments()
-                    )
-                )
-            ),
+            events=draw(tuples(EVENT, 4)),
+            cost=draw(COST),
+            problem=draw(PROBLEM),
         )
 
     return frame()
 
 
-_BYTES = (
-    "memory_total_bytes",
-    "memory_used_bytes",
-    "memory_reserved_bytes",
-    "memory_free_bytes",
-    "power_mw",
-    "power_limit_mw",
-    "energy_mj",
-    "pcie_tx_bytes_s",
-    "pcie_rx_bytes_s",
-    "nvlink_tx_bytes_s",
-    "nvlink_rx_bytes_s",
-    "ecc_corrected",
-    "ecc_uncorrected",
-)
-_PERCENTS = ("utilization_gpu_pct", "utilization_memory_pct", "encoder_pct", "decoder_pct")
-_SMALL = (
-    "temperature_c",
-    "temperature_memory_c",
-    "temperature_slowdown_c",
-    "clock_sm_mhz",
-    "clock_sm_max_mhz",
-    "clock_memory_mhz",
-    "fan_pct",
-    "performance_state",
-    "pcie_generation",
-    "pcie_width",
-)
-_FLAGS = ("remapped_rows_pending", "remapped_rows_failed", "persistence_mode", "mig_enabled")
+def _key(row: GpuProcess) -> object:
+    return row.key
 
 
-def _maybe(strategy: SearchStrategy[_T]) -> SearchStrategy[_T | None]:
-    return st.none() | strategy
+def _some(draw: DrawFn, strategies: Mapping[str, SearchStrategy[Any]]) -> dict[str, Any]:
+    """Draw values for a few of the fields."""
+    names = draw(st.lists(st.sampled_from(sorted(strategies)), max_size=6, unique=True))
+    return {name: draw(strategies[name]) for name in names}
 
 
-def _tuples(strategy: SearchStrategy[_T], most: int) -> SearchStrategy[tuple[_T, ...]]:
-    return st.lists(strategy, max_size=most).map(tuple)
-
-
-def _count() -> SearchStrategy[int | None]:
-    """Give a figure of any size a 64-bit counter can have, often one of a real card's."""
-    return _maybe(st.integers(0, 200 * 2**30) | st.sampled_from((0, 1, 1023, 1024, _HUGE)))
-
-
-def _percent() -> SearchStrategy[float | None]:
-    return _maybe(st.floats(0, 100) | st.sampled_from((0, 100, 100.4, 1e9)))
-
-
-def _moments() -> SearchStrategy[int]:
-    return st.integers(0, _LAST_SECOND * 10**9)
-
-
-def _unavailable(names: tuple[str, ...]) -> SearchStrategy[dict[str, str]]:
-    return st.dictionaries(st.sampled_from(names), st.sampled_from(_REASONS), max_size=5)
-
-
-def _instances() -> SearchStrategy[MigInstance]:
-    return st.builds(
-        MigInstance,
-        gpu_instance_id=st.integers(0, 14),
-        compute_instance_id=st.integers(0, 7),
-        uuid=_maybe(hostile_text()),
-        profile=_maybe(st.sampled_from(("1g.10gb", "3g.40gb", "1g.5gb+me")) | hostile_text()),
-        **dict.fromkeys(_BYTES[:4], _count()),
-    )
-
-
-def _facts() -> SearchStrategy[ProcessFacts]:
-    text, number = _maybe(hostile_text()), _maybe(st.integers(0, 100_000))
-    return st.builds(
-        ProcessFacts,
-        pid=st.integers(1, 2**22) | st.just(2**31 - 1),
-        started_at_s=_maybe(st.floats(0, _LAST_SECOND)),
-        cmdline=_tuples(hostile_text(), 6),
-        **dict.fromkeys(("ppid", "uid", "rank", "local_rank", "world_size"), number),
-        **dict.fromkeys(("user", "command", "container", "job", "framework", "model"), text),
-        labels=st.dictionaries(hostile_text(), hostile_text(), max_size=2),
-        unavailable=_unavailable(("command", "user", "started_at_s", "cmdline")),
-    )
-
-
-def _hosts() -> SearchStrategy[Host]:
-    sizes = ("memory_total_bytes", "memory_used_bytes", "swap_total_bytes", "swap_used_bytes")
-    return st.builds(
-        Host,
-        name=hostile_text(),
-        cpu_count=_maybe(st.integers(1, 4096)),
-        cpu_pct=_percent(),
-        load_1=_maybe(st.floats(0, 1e6)),
-        uptime_s=_maybe(st.floats(0, 1e10)),
-        container=_maybe(hostile_text()),
-        **dict.fromkeys(sizes, _count()),
-    )
-
-
-def _rows(draw: DrawFn, indices: list[int], most: int) -> tuple[GpuProcess, ...]:
-    on_one = st.sampled_from(indices).flatmap(processes)
-    return tuple(draw(st.lists(on_one, max_size=most, unique_by=lambda row: row.key)))
-
-
-def _lost(indices: list[int]) -> SearchStrategy[Unattributed]:
-    return st.builds(
-        Unattributed, gpu_index=st.sampled_from(indices), bytes=st.integers(0, _HUGE), cause=hostile_text()
-    )
-
-
-def _histories() -> SearchStrategy[GpuHistory]:
-    values = _tuples(_percent(), 200)
-    return st.builds(GpuHistory, **dict.fromkeys(GpuHistory.__slots__, values))
-
-
-def _events() -> SearchStrategy[Event]:
-    return st.builds(
-        Event,
-        at_ns=_moments(),
-        kind=st.sampled_from(EventKind),
-        text=hostile_text(),
-        gpu_index=_maybe(st.integers(0, 63)),
-        pid=_maybe(st.integers(1, 2**22)),
+@st.composite
+def _histories(draw: DrawFn) -> GpuHistory:
+    """Draw a few values for each line and repeat them to a length: what matters is the mix, and how long."""
+    length = draw(st.sampled_from(_LENGTHS))
+    lines: dict[str, tuple[float | None, ...]] = {}
+    for name in _HISTORY_NAMES:
+        values = draw(st.lists(PERCENT, max_size=5))
+        lines[name] = tuple(values[step % len(values)] for step in range(length)) if values else ()
+    unkept = draw(st.sampled_from((0, 1, 100_000)))
+    return GpuHistory(
+        utilization_pct=lines["utilization_pct"],
+        memory_pct=lines["memory_pct"],
+        power_pct=lines["power_pct"],
+        temperature_c=lines["temperature_c"],
+        steps=length + unkept,
     )
