@@ -24,7 +24,7 @@ ABSENT_IN_470 = (
 
 @pytest.fixture
 def nvml(rig):
-    """Give a function that opens pynvml on a machine and returns its first handles; all is shut at the end."""
+    """Give a function that opens pynvml on a machine and returns its handles; all is shut at the end."""
 
     def start(**settings):
         rig.use(**settings)
