@@ -26,8 +26,8 @@ def select_gpus(gpus: Sequence[Gpu], spec: Iterable[str]) -> tuple[int, ...]:
     Raises:
         UsageError: for a name that none or more than one of them has.
     """
-    names = [name.strip() for part in spec for name in part.split(",")]
-    found = [index for name in names if name for index in _one(gpus, name)]
+    parts = [part.strip(", ") for part in spec]
+    found = [index for part in parts for name in part.split(",") for index in _one(gpus, name.strip())]
     return tuple(dict.fromkeys(found))
 
 
