@@ -69,8 +69,8 @@ class DemoSource:
         self._plates = tuple(plate(card) for card in self._cards)
         self._world_size = sum(card.rank is not None for card in self._cards)
         self._watched: frozenset[str] = frozenset()
-        self._curve = lru_cache(maxsize=MOST_GPUS)(self._curve_of)
-        self._facts = lru_cache(maxsize=2 * MOST_GPUS)(self._rank_facts)
+        self._curve = lru_cache(maxsize=gpus)(self._curve_of)
+        self._facts = lru_cache(maxsize=2 * gpus)(self._rank_facts)
 
     def read(self, *, patience_s: float = 0.5) -> Sample:  # noqa: ARG002 - nothing here is ever slow
         """Give the sample of the clock's moment."""
@@ -85,6 +85,7 @@ class DemoSource:
 
     def sample_at(self, seconds: float) -> Sample:
         """Give the sample of a moment, in seconds of the clock; the same moment gives the same sample."""
+        seconds = max(0.0, seconds)
         at = seconds * self._speed
         gpus: list[Gpu] = []
         rows: list[GpuProcess] = []
