@@ -77,7 +77,6 @@ _FOLDERS = {
 _VARIABLES = (
     ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed"),
     ("RAY_JOB_ID", "Ray"),
-    ("JPY_PARENT_PID", "Jupyter"),
     ("TORCHELASTIC_RUN_ID", "torch"),
     ("TORCHELASTIC_RESTART_COUNT", "torch"),
     ("ACCELERATE_MIXED_PRECISION", "torch"),
@@ -165,7 +164,6 @@ def _by_arguments(launch: Launch) -> str | None:
 
 def _by_variable(environ: Mapping[str, str]) -> str | None:
     for name, framework in _VARIABLES:
-        value = environ.get(name)
-        if value and value.lower() not in {"false", "0"}:
+        if environ.get(name) and (framework != "DeepSpeed" or environ[name].lower() == "true"):
             return framework
     return None

@@ -1,4 +1,4 @@
-"""Who has a GPU's device file open, as `fuser -v /dev/nvidia*` tells: who may hold memory that nobody is listed for.
+"""Who has a GPU device file open, as `fuser -v /dev/nvidia*` tells: who may hold memory of no listed process.
 
 A look at every open file of the machine: only for when memory is unexplained, never at every refresh.
 """
@@ -95,7 +95,7 @@ def _devices(pid: int, root: str, deadline: float) -> tuple[set[str], bool]:
 
 
 def _of_threads(pid: int, root: str, deadline: float) -> tuple[set[str], bool]:
-    """Look at the other threads of a process whose first has ended: stuck in the driver, they keep files open."""
+    """Look at the threads of a process whose first has ended: stuck in the driver, they keep files open."""
     complete = True
     for thread in _pids(f"{root}/{pid}/task"):
         try:

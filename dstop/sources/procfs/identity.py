@@ -103,15 +103,19 @@ def _is_outside(facts: ProcessFacts, parent: ProcessFacts) -> bool:
 
 
 def _place(launch: Launch, environ: Mapping[str, str]) -> tuple[int | None, int | None, int | None]:
-    """Give rank, local rank and world size; none for a launcher, whose variables count machines."""
+    """Give rank, local rank and world size; none for a launcher, whose variables count machines.
+
+    What a process spawned itself has its Slurm or MPI variables by descent only: they are not its own place.
+    """
     if launcher_of(launch) is not None:
         return None, None, None
     if launch.title is not None and (rank := title_rank(launch.title)) is not None:
         return rank, None, None
-    rank = _variable(environ, _RANK)
+    spawned = launch.code is not None
+    rank = _variable(environ, _RANK[:1] if spawned else _RANK)
     if rank is None:
-        rank = _argument(launch, ("--rank", "--node-rank-global"))
-    local_rank = _variable(environ, _LOCAL_RANK)
+        rank = _argument(launch, ("--rank",))
+    local_rank = _variable(environ, _LOCAL_RANK[:1] if spawned else _LOCAL_RANK)
     if local_rank is None:
         local_rank = _argument(launch, ("--local_rank", "--local-rank"))
     if rank is None and local_rank is None:

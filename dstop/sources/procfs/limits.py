@@ -113,8 +113,8 @@ def _count(path: str) -> int | None:
 def _folders(base: str, controller: str, mounts: tuple[str, ...]) -> list[str]:
     """Give the folders of our cgroup and of those above it, in each place where they may be mounted.
 
-    Within a container the path of `/proc/self/cgroup` may be the host's while the mount is the container's: the
-    top of the mount is tried as well.
+    Within a container the path in `/proc/self/cgroup` may be the host's and the mount ours: the top of
+    the mount is tried as well.
     """
     text = read_text(f"{base}/proc/self/cgroup") or ""
     path = next((part[2] for part in _lines(text) if controller in part[1].split(",")), None)

@@ -168,6 +168,9 @@ def _is_option(word: str) -> bool:
 
 
 def _argument(word: str) -> str:
+    if "{" in word and ":" in word:
+        shown = _sentence(word.replace("{", "{ ").replace(",", ", "))
+        return shown if REDACTED in shown else word
     if " " in word:
         return _sentence(word)
     name, equals, value = word.partition("=")

@@ -41,7 +41,8 @@ def read_stat(pid: int, root: str = "/proc") -> Stat | None:
         data = read_bytes(f"{root}/{pid}/stat", _STAT_BYTES)
     except OSError:
         return None
-    return parse_stat(data)
+    stat = parse_stat(data)
+    return stat if stat is not None and stat.pid == pid else None
 
 
 def parse_stat(data: bytes) -> Stat | None:
