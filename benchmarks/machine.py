@@ -1,4 +1,4 @@
-"""The machine that everything is measured on: simulated GPUs, a load that looks like jobs, the peers of dstop.
+"""What everything is measured on: simulated GPUs, a load that looks like jobs, and the peers of dstop.
 
 All of it lives in `$XDG_CACHE_HOME/dstop/bench`; nothing else of the user's is touched.
 """
