@@ -70,25 +70,29 @@ def graph_rows(values: Sequence[float | None], width: int, height: int, high: fl
     """The newest values as `height` rows of braille, two values a cell, four levels a row, newest at the right.
 
     A known value, however small, shows at least one dot: zero and unknown look different. Values are paired by their
-    place in time, not in the window, so that a cell once drawn keeps its shape and the terminal has less to repaint.
+    place in time, not in the window, and a pair is drawn when it is whole: the picture moves by a cell every second
+    value, and the terminal has half as much to repaint.
 
     Args:
         values: oldest first.
         width: cells.
         height: rows.
         high: the value at the top edge.
-        steps: how many values there have been in all; its parity says which value begins a pair.
+        steps: how many values there have been in all; its parity says whether the newest waits for its pair.
     """
+    end = len(values) - steps % 2
+    return list(_graph(tuple(values[max(0, end - width * 2) : end]), width, height, high))
+
+
+@lru_cache(maxsize=256)
+def _graph(values: tuple[float | None, ...], width: int, height: int, high: float) -> tuple[str, ...]:
+    """Draw whole pairs; kept, because every second picture is the one before."""
     top = height * 4
     scale = top / high if high > 0 else 0.0
-    odd = steps % 2
-    shown = values[-(width * 2 - odd) :]
-    levels = [0 if value is None else min(top, max(1, int(value * scale + 0.5))) for value in shown]
-    if odd:
-        levels.append(0)
+    levels = [0 if value is None else min(top, max(1, int(value * scale + 0.5))) for value in values]
     levels = [0] * (width * 2 - len(levels)) + levels
     columns = [_cell_column(left, right, height) for left, right in zip(levels[::2], levels[1::2], strict=True)]
-    return ["".join(row) for row in zip(*columns, strict=True)] if columns else [""] * height
+    return tuple("".join(row) for row in zip(*columns, strict=True)) if columns else ("",) * height
 
 
 @lru_cache(maxsize=8192)

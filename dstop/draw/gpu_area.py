@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from dstop.draw.gpu_block import gpu_block
 from dstop.draw.gpu_line import gpu_line, line_header, mig_line
-from dstop.draw.line import fit_line
 from dstop.model.frame import GpuHistory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dstop.draw.gpu_layout import GpuLayout
-    from dstop.draw.line import Line
+    from dstop.draw.line import Line, Span
     from dstop.draw.look import Look
     from dstop.model.frame import Frame
     from dstop.model.gpu import Gpu
@@ -48,18 +47,22 @@ def gpu_area_lines(frame: Frame, layout: GpuLayout, width: int, look: Look) -> t
         lines.append(line_header(column_width))
         whose.append(None)
     per_column = -(-len(gpus) // columns)
+    gap, blank = (" " * GAP, ""), (" " * column_width, "")
+    rest = width - column_width * columns - GAP * (columns - 1)
     for row in range(per_column):
         # Down the columns, as a reader of eight cards counts them: 0-3 left, 4-7 right.
         side_by_side = [
-            blocks[place] for column in range(columns) if (place := row + column * per_column) < len(blocks)
+            blocks[place] if (place := row + column * per_column) < len(blocks) else [] for column in range(columns)
         ]
         for offset in range(max(map(len, side_by_side))):
-            spans: list[tuple[str, str]] = []
+            spans: list[Span] = []
             for column, block in enumerate(side_by_side):
                 if column:
-                    spans.append((" " * GAP, ""))
-                spans += block[offset] if offset < len(block) else ((" " * column_width, ""),)
-            lines.append(fit_line(tuple(spans), width))
+                    spans.append(gap)
+                spans += block[offset] if offset < len(block) else (blank,)
+            if rest:
+                spans.append((" " * rest, ""))
+            lines.append(tuple(spans))
             whose.append(gpus[row].index)
     return lines, whose
 

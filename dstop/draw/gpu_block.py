@@ -69,8 +69,9 @@ def _memory(gpu: Gpu, process_bytes: Sequence[int], bar: int, figures: int, look
     role = "dim" if gpu.stale_s > 0 else memory_role(percent, look)
     text = f" {gib_text(gpu.memory_used_bytes)}/{gib_text(gpu.memory_total_bytes)}G {percent_text(percent)}%"
     free = f" {bytes_text(gpu.memory_free_bytes)} free" if gpu.memory_free_bytes is not None else ""
-    tail = (fit(text, _OCCUPANCY), role), (fit(free, figures - _OCCUPANCY), "dim")
-    return fit_line((("mem ", "label"), *memory_bar(gpu, process_bytes, bar), *tail), bar + figures + 4)
+    first = min(_OCCUPANCY, figures)
+    tail = (fit(text, first), role), (fit(free, figures - first), "dim")
+    return (("mem ", "label"), *memory_bar(gpu, process_bytes, bar), *tail)
 
 
 def _utilization(gpu: Gpu, bar: int, figures: int, look: Look) -> Line:
@@ -78,8 +79,9 @@ def _utilization(gpu: Gpu, bar: int, figures: int, look: Look) -> Line:
     role = "dim" if gpu.stale_s > 0 else utilization_role(percent, look)
     share = None if percent is None else percent / 100
     traffic = f"mem bw {percent_text(gpu.utilization_memory_pct)}%" if gpu.utilization_memory_pct is not None else ""
-    tail = (fit(f" {percent_text(percent)}%", _OCCUPANCY), role), (fit(" " + traffic, figures - _OCCUPANCY), "dim")
-    return fit_line((("gpu ", "label"), *meter(share, bar, "graph.gpu"), *tail), bar + figures + 4)
+    first = min(_OCCUPANCY, figures)
+    tail = (fit(f" {percent_text(percent)}%", first), role), (fit(" " + traffic, figures - first), "dim")
+    return (("gpu ", "label"), *meter(share, bar, "graph.gpu"), *tail)
 
 
 def _details(gpu: Gpu, width: int) -> Line:
@@ -118,7 +120,7 @@ def _graphs(history: GpuHistory, width: int, rows: int, step_s: float) -> list[L
     half = (width - 4) // 2
     left = _graph("mem", history.memory_pct, half - 1, rows, "graph.memory", step_s, history.steps)
     right = _graph("gpu", history.utilization_pct, width - 4 - half, rows, "graph.gpu", step_s, history.steps)
-    return [fit_line((("    ", ""), *a, (" ", ""), *b), width) for a, b in zip(left, right, strict=True)]
+    return [(("    ", ""), *a, (" ", ""), *b) for a, b in zip(left, right, strict=True)]
 
 
 def _graph(

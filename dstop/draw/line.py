@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,6 +15,8 @@ Span: TypeAlias = tuple[str, str]
 Line: TypeAlias = tuple[Span, ...]
 
 ELLIPSIS = "…"
+_NARROW = re.compile(r"[ -~¡-¬®-˿‐-‧←-⇿─-◼⠀-⣿]*", re.ASCII).fullmatch
+"""Latin, our dashes, arrows, boxes, blocks and braille: one cell each, so that their count is their width."""
 _DELETE = 0x7F
 _C1_END = 0xA0
 
@@ -27,7 +30,7 @@ def _wide_cells(text: str) -> int:
 
 def cells(text: str) -> int:
     """Count the terminal cells a text takes."""
-    return len(text) if text.isascii() else _wide_cells(text)
+    return len(text) if text.isascii() or _NARROW(text) else _wide_cells(text)
 
 
 @lru_cache(maxsize=4096)
@@ -54,7 +57,7 @@ def crop(text: str, width: int) -> str:
     """Cut a text to at most `width` cells; a wide character that would stick out is left off."""
     if width <= 0:
         return ""
-    if text.isascii():
+    if text.isascii() or _NARROW(text):
         return text[:width]
     if cells(text) <= width:
         return text

@@ -98,10 +98,9 @@ class LineView(Widget):
         if ascii_only:
             line = ascii_line(line)
         if y == self._marked:
-            selected = styles["selected"]
-            return Strip([Segment(text, selected) for text, _ in line]).adjust_cell_length(width, selected)
+            return Strip([Segment("".join(text for text, _ in line), styles["selected"])], width)
         ground = styles[""]
-        return Strip([Segment(text, styles.get(role, ground)) for text, role in line]).adjust_cell_length(width, ground)
+        return Strip([Segment(text, styles.get(role, ground)) for text, role in line], width)
 
     def render_line(self, y: int) -> Strip:
         """Textual's line API."""
