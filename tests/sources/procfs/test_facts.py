@@ -89,7 +89,7 @@ def test_command_lines_are_bounded_and_clean(tree: Tree) -> None:
 
 
 def test_a_title_padded_with_zeros_is_one_word(tree: Tree) -> None:
-    """setproctitle leaves zeros behind the name."""
+    """A setproctitle leaves zeros behind the name."""
     folder = tree.add(42)
     (folder / "cmdline").write_bytes(b"VLLM::Worker_TP3" + b"\0" * 200)
     facts = read_facts(42, tree.root)
@@ -130,7 +130,8 @@ def test_what_is_no_pair_is_left_out() -> None:
     assert parse_environ(b"x\0=y\0A=1\0A=2\0\xff=\x1b\0") == {"A": "1", "\ufffd": " "}
 
 
-def test_another_users_environment_needs_root(tree: Tree, no_root: None) -> None:
+@pytest.mark.usefixtures("no_root")
+def test_our_own_protected_environment_has_a_reason(tree: Tree) -> None:
     """What the kernel refuses is None with the reason, and the row stays."""
     (tree.add(42, "python", "x.py") / "environ").chmod(0)
     assert read_facts(42, tree.root).unavailable["rank"] == "environment refused: the process protects itself"
@@ -138,7 +139,7 @@ def test_another_users_environment_needs_root(tree: Tree, no_root: None) -> None
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
-def test_a_stranger_is_told_who_could_read_it(tmp_path) -> None:
+def test_a_stranger_is_told_who_could_read_it() -> None:
     """Asking as nobody for root's environment gives the reason, in a process of its own."""
     read, write = os.pipe()
     child = os.fork()

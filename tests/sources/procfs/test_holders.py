@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dstop.model.unattributed import Holder
 from dstop.sources.procfs.holders import device_holders
 
@@ -21,7 +23,7 @@ def test_holders_and_their_cards(tree: Tree) -> None:
         10, "/dev/null", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia3", "/dev/nvidia0", "/dev/nvidia3"
     )
     tree.add(11, comm="bash")
-    tree.open_file(11, "/dev/pts/0", "/tmp/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-caps/nvidia-cap1")
+    tree.open_file(11, "/dev/pts/0", "/srv/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-caps/nvidia-cap1")
     holders, sees_all = device_holders(CARDS, tree.root)
     assert holders == (Holder(pid=10, command="python", state="D", gpu_indices=(0, 1)),)
     assert sees_all
@@ -67,13 +69,14 @@ def test_running_out_of_time_is_said(tree: Tree) -> None:
 
 
 def test_we_are_no_holder_of_ours(tree: Tree) -> None:
-    """dstop has the card open itself and does not report it."""
+    """We have the card open and do not report it."""
     tree.add(os.getpid())
     tree.open_file(os.getpid(), "/dev/nvidia0", "/dev/nvidia-uvm")
     assert device_holders(CARDS, tree.root) == ((), True)
 
 
-def test_a_refusal_is_said(tree: Tree, no_root: None) -> None:
+@pytest.mark.usefixtures("no_root")
+def test_a_refusal_is_said(tree: Tree) -> None:
     """A process of somebody else leaves the answer incomplete."""
     tree.add(10)
     tree.open_file(10, "/dev/nvidia0")

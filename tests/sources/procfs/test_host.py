@@ -33,6 +33,7 @@ class Clock:
         self.now = 100.0
 
     def __call__(self) -> float:
+        """Tell the time."""
         return self.now
 
 
@@ -88,7 +89,7 @@ def test_an_old_kernel_without_available_memory(tmp_path: Path) -> None:
 
 
 def test_a_container_has_its_own_memory_and_quota(tmp_path: Path) -> None:
-    """cgroup version 2: the limit replaces the machine's total, cache that is given back is not used."""
+    """In cgroup version 2, the limit replaces the machine's total, cache that is given back is not used."""
     root = _machine(tmp_path)
     (tmp_path / ".dockerenv").touch()
     _write(
@@ -121,7 +122,7 @@ def test_the_lowest_limit_on_the_way_up_binds(tmp_path: Path) -> None:
 
 
 def test_version_1_limits(tmp_path: Path) -> None:
-    """cgroup version 1 has other files, and a huge number for no limit."""
+    """In cgroup version 1 there are other files, and a huge number for no limit."""
     root = _machine(tmp_path, "4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n")
     (tmp_path / ".dockerenv").touch()
     memory = tmp_path / "sys/fs/cgroup/memory"

@@ -22,7 +22,7 @@ def test_ranks_of_torchrun() -> None:
 
 
 def test_a_run_id_of_none_names_no_job() -> None:
-    """torchrun's run id is `none` unless given: the rendezvous address tells jobs apart then."""
+    """The run id of torchrun is `none` unless given: the rendezvous address tells jobs apart then."""
     assert identify(["python", "t.py"], {**TORCHRUN, "TORCHELASTIC_RUN_ID": "none"}).job == "n0:29500"
 
 

@@ -80,6 +80,6 @@ def test_options_of_python_that_take_a_value_hide_no_script() -> None:
 
 
 def test_launchers_are_known_from_what_they_launch() -> None:
-    """torchrun is a launcher, the script it starts is none."""
+    """A torchrun is a launcher, the script it starts is none."""
     assert launcher_of(parse_launch(["python", "/bin/torchrun", "train.py"])) == "torchrun"
     assert launcher_of(parse_launch(["python", "train.py"])) is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,8 @@ import pytest
 from dstop.sources.procfs.namespace import in_initial_pid_namespace, map_pid, own_container
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Tree
 
 HEX = "3f2a1b9c0d4e5f60718293a4b5c6d7e8f90123456789abcdef0123456789abcd"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -21,6 +20,8 @@ from dstop.sources.procfs.stat import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Live, Tree
 
 
@@ -39,7 +40,7 @@ def test_every_figure_comes_from_its_own_column() -> None:
 
 @given(st.binary(max_size=64))
 def test_a_name_of_any_bytes_moves_no_column(name: bytes) -> None:
-    """Parentheses, spaces and newlines in a name change nothing behind it, and nothing in it is a control character."""
+    """Parentheses, spaces and newlines in a name change nothing behind it, and it is safe to show."""
     stat = parse_stat(_line(name))
     assert stat is not None
     assert (stat.state, stat.ppid, stat.start_ticks) == ("R", 7, 4711)
