@@ -112,8 +112,9 @@ def test_each_law_is_enforced(name: str):
     """A sample with one such bug is caught, by a sentence that names it."""
     sample, says = BAD[name]
     assert any(says in line for line in broken_laws(sample)), broken_laws(sample)
-    with pytest.raises(AssertionError, match="."):
+    with pytest.raises(AssertionError) as caught:
         check_sample(sample)
+    assert says in str(caught.value)
 
 
 def test_a_whole_sample_breaks_none():
@@ -145,10 +146,9 @@ def test_time_and_counters_go_forward():
 def test_check_source_reports_every_broken_law():
     """The message holds a line for each law, so that one run shows them all."""
     bad = with_gpu(fan_pct=-1, temperature_c=999)
-    with pytest.raises(
-        AssertionError, match=r"fan_pct is below zero[\s\S]*temperature_c|temperature_c[\s\S]*fan_pct"
-    ):
+    with pytest.raises(AssertionError) as caught:
         check_source(FakeSource([ONE, bad]), reads=2)
+    assert len(str(caught.value).splitlines()) == 2
     check_source(FakeSource([ONE, bad]), reads=1)
 
 

@@ -10,15 +10,12 @@ from math import floor
 _MASK = 0xFFFFFFFF
 
 
-def scramble(*words: int) -> int:
-    """Mix whole numbers into one of 32 bits (Murmur3's finaliser, folded over the words)."""
-    state = 0x9E3779B9
-    for word in words:
-        state ^= word & _MASK
-        state = ((state ^ (state >> 16)) * 0x85EBCA6B) & _MASK
-        state = ((state ^ (state >> 13)) * 0xC2B2AE35) & _MASK
-        state ^= state >> 16
-    return state
+def scramble(first: int, second: int = 0, third: int = 0) -> int:
+    """Mix whole numbers into one of 32 bits: a sum of odd multiples, then Murmur3's finaliser."""
+    state = (first * 0x9E3779B1 + second * 0x27D4EB2F + third * 0x165667B1 + 0x2545F491) & _MASK
+    state = ((state ^ (state >> 16)) * 0x85EBCA6B) & _MASK
+    state = ((state ^ (state >> 13)) * 0xC2B2AE35) & _MASK
+    return state ^ (state >> 16)
 
 
 def wobble(seed: int, channel: int, at: float) -> float:
