@@ -33,7 +33,7 @@ def run(arguments: Sequence[str]) -> int:
         if context is not None:
             hint = f"try {context.command_path} --help"
         return _complain(f"{error.format_message().rstrip('.')}: {hint}", error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, terminal.StoppedError, KeyboardInterrupt):
         return INTERRUPTED
     except terminal.ReaderGoneError:
         terminal.let_go()
@@ -50,7 +50,18 @@ def _complain(message: str, code: int) -> int:
     return code
 
 
-@click.group(invoke_without_command=True, context_settings=_CONTEXT)
+class _Program(click.Group):
+    """A group that leaves Ctrl-C alone: click's own way prints an empty line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise terminal.StoppedError from None
+
+
+@click.group(cls=_Program, invoke_without_command=True, context_settings=_CONTEXT)
 @watch_options
 @click.option("--source", metavar="NAME", help="Read from a plugin's source.")
 @click.version_option(__version__, "-V", "--version", message="dstop %(version)s")

@@ -21,6 +21,10 @@ class ReaderGoneError(Exception):
     """Whoever read our output has had enough: `dstop --json -i 1 | head`."""
 
 
+class StoppedError(Exception):
+    """The user pressed Ctrl-C."""
+
+
 def use_color(choice: str, environ: Mapping[str, str], *, is_terminal: bool) -> bool:
     """Decide on colour: what was chosen, then NO_COLOR, FORCE_COLOR and TERM, then whether anyone looks.
 

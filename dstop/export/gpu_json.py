@@ -22,10 +22,10 @@ def gpu_object(gpu: Gpu, processes: Iterable[GpuProcess]) -> dict[str, Any]:
     unattributed, why = unattributed_bytes(gpu, processes)
     contract = _contract(gpu, unattributed)
     extras = _extras(gpu)
-    reasons = {key: clean(reason) for key, reason in gpu.unavailable.items()}
-    if why is not None:
+    reasons = {key: clean(reason) for key, reason in gpu.unavailable.items() if reason}
+    if why:
         reasons["memory_unattributed_bytes"] = clean(why)
-    usual = clean(gpu.fault) if gpu.fault is not None else NOT_GIVEN
+    usual = NOT_GIVEN if gpu.fault is None else clean(gpu.fault) or "the card does not answer"
     return {
         **contract,
         **extras,
@@ -37,7 +37,7 @@ def unavailable(
     row: Mapping[str, object], contract: Iterable[str], reasons: Mapping[str, str], usual: str
 ) -> dict[str, str]:
     """Say why each null is one: the reader's own reason, else the usual one for keys that are promised."""
-    known = {key: reason for key, reason in reasons.items() if row.get(key) is None}
+    known = {key: reason for key, reason in reasons.items() if reason and row.get(key) is None}
     return {**{key: usual for key in contract if row[key] is None}, **known}
 
 

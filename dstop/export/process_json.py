@@ -34,9 +34,9 @@ def process_object(row: GpuProcess, gpu_fault: str | None = None) -> dict[str, A
     contract = _contract(row)
     extras = _extras(row)
     reasons = {key: clean(reason) for key, reason in {**row.facts.unavailable, **row.unavailable}.items()}
-    if gpu_fault is not None:
+    if gpu_fault:
         reasons = {"gpu_memory_bytes": clean(gpu_fault), "sm_pct": clean(gpu_fault), **reasons}
-    usual = {key: _USUAL.get(key, reasons.get("pid", _HIDDEN)) for key in contract}
+    usual = {key: _USUAL.get(key, reasons.get("pid") or _HIDDEN) for key in contract}
     missing = {key: usual[key] for key, value in contract.items() if value is None}
     return {
         **contract,
