@@ -141,6 +141,8 @@ class _Reader:
     def atom(self) -> Node:
         start = self.at
         character = self.text[start]
+        if self.counts() is not None:
+            raise PatternError(f"nothing before {character} to repeat", start)
         self.at += 1
         if character in _ALONE:
             return _ALONE[character]
@@ -151,8 +153,6 @@ class _Reader:
                 return self.set(start)
             case "\\":
                 return self.escape(start)
-            case "*" | "+" | "?":
-                raise PatternError(f"nothing before {character} to repeat", start)
         return Chars(((character, character),))
 
     def group(self, start: int) -> Node:
@@ -225,8 +225,9 @@ class _Reader:
         if isinstance(part, Position):
             raise PatternError("a place between characters cannot repeat", start)
         self.take("?")  # a lazy repeat finds the same rows
-        if self.text[self.at : self.at + 1] in {"*", "+", "?"}:
-            raise PatternError("a repeat of a repeat", self.at)
+        after = self.at
+        if self.counts() is not None:
+            raise PatternError("a repeat of a repeat", after)
         return Repeat(part, *counts)
 
     def counts(self) -> tuple[int, int | None] | None:
@@ -238,7 +239,7 @@ class _Reader:
         if not self.text.startswith("{", start) or end < 0:
             return None
         low, comma, high = self.text[start + 1 : end].partition(",")
-        if not _is_count(low or "0") or not _is_count(high or "0") or not (low or high):
+        if not _is_count(low or "0") or not _is_count(high or "0") or not (low or comma):
             return None  # a plain brace, as in `re`
         self.at = end + 1
         least = int(low or "0")

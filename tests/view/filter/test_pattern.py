@@ -57,6 +57,42 @@ def test_finds_what_re_finds(source, text):
     assert compile_pattern(source).found_in(text) == (re.search(source, text, re.IGNORECASE) is not None)
 
 
+ODD = [
+    "a{,}", "a{}", "a{2", "a{,2}b", "a{2,}", "a{x}", "a*{x}", "{", "}", "]", "[]]", "[^]]", "[a-]", "[-a]",
+    "[a-c-e]", "|a", "a|", "()", "(|a)*b", "(a|)+b", "(?:)", "^$", "$^", r"\ba\B", r"[\]]", r"\-", r"\A1\Z",
+    "(((a)))", "a.b", "(^a|b$)", "é", "[à-ü]",
+]  # fmt: skip
+
+TEXTS = (
+    "",
+    "a",
+    "b",
+    "aa",
+    "aab",
+    "ab",
+    "xax",
+    "a{}",
+    "a{2",
+    "a{x}",
+    "{2}",
+    "a-e",
+    "]",
+    "a]",
+    "-",
+    "1",
+    "a\nb",
+    "É",
+)
+
+
+@pytest.mark.parametrize("source", ODD)
+def test_odd_corners_are_those_of_re(source):
+    """Braces that count nothing, brackets in brackets and empty parts mean what they mean to `re`."""
+    pattern = compile_pattern(source)
+    for text in TEXTS:
+        assert pattern.found_in(text) == (re.search(source, text, re.IGNORECASE) is not None)
+
+
 @pytest.mark.filterwarnings("ignore:Possible")
 @given(st.text(st.sampled_from(r"ab(|)[]{}*+?^$\.,-1:=!<dwsb"), max_size=30), st.text("ab1 ", max_size=8))
 def test_any_text_is_a_pattern_or_an_error(source, text):
@@ -102,7 +138,9 @@ def test_memory_of_steps_is_bounded():
         ("a)", "not opened", 1),
         ("x[ab", "not closed", 1),
         ("*a", "nothing before", 0),
+        ("x|{2}", "nothing before", 2),
         ("a**", "repeat of a repeat", 2),
+        ("a{1}{2}", "repeat of a repeat", 4),
         ("(?=a)", "look-around", 0),
         (r"(a)\1", "not supported", 3),
         ("a\\", "nothing after", 1),
