@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from dstop.model.gpu import THROTTLE_REASONS
+from dstop.testing.field_laws import WHOLE, field_laws, reason_laws
 from dstop.units import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from dstop.model.gpu import Gpu, MigInstance
     from dstop.model.process import GpuProcess
     from dstop.model.sample import Sample
     from dstop.sources import Source
 
-_WHOLE = 100
 _SLACK_BYTES = 64 * MIB
 """Figures of one card are read at slightly different moments, and drivers round."""
 _GPU_CONTRACT = (
@@ -42,19 +40,6 @@ _GPU_CONTRACT = (
     "remapped_rows_pending",
 )
 _ROW_CONTRACT = ("gpu_memory_bytes", "sm_pct", "cpu_pct", "rss_bytes")
-_MOST = {
-    "temperature_c": 150,
-    "temperature_memory_c": 150,
-    "power_mw": 5_000_000,
-    "power_limit_mw": 5_000_000,
-    "clock_sm_mhz": 10_000,
-    "clock_memory_mhz": 20_000,
-    "performance_state": 15,
-}
-"""Above these a figure is a sentinel or of another unit, not a measurement."""
-_WORDS_FOR_NOTHING = frozenset({"", "n/a", "[n/a]", "none", "null", "nan", "unknown", "[not supported]"})
-_MAY_SAY_NONE = frozenset({"virtualization"})
-_BELOW_ZERO = frozenset({"temperature_c", "temperature_memory_c"})
 
 
 def check_source(source: Source, *, reads: int = 1) -> None:
@@ -108,7 +93,7 @@ def _sample_laws(sample: Sample) -> Iterator[str]:
         yield "the host has a name"
     if sample.simulated is not None and not sample.simulated.strip():
         yield "`simulated` says so in words"
-    yield from _values(sample.host, "host ")
+    yield from field_laws(sample.host, "host ")
     for text in (*sample.notices, sample.driver_version, sample.cuda_version, sample.simulated):
         if text is not None and not text.isprintable():
             yield f"text is free of control characters: {text!r}"
@@ -116,12 +101,12 @@ def _sample_laws(sample: Sample) -> Iterator[str]:
 
 def _gpu_laws(gpu: Gpu) -> Iterator[str]:
     """Check one card: a tombstone gives its reason, every other gives a value or a reason for each field."""
-    yield from _values(gpu)
+    yield from field_laws(gpu)
     if gpu.fault is not None:
         if not gpu.fault.strip():
             yield "a fault says what happened"
         return
-    yield from _reasons(gpu, _GPU_CONTRACT, gpu.unavailable)
+    yield from reason_laws(gpu, _GPU_CONTRACT, gpu.unavailable)
     for reason in gpu.throttle_reasons or ():
         if reason not in THROTTLE_REASONS.values():
             yield f"{reason!r} is not one of THROTTLE_REASONS"
@@ -129,10 +114,10 @@ def _gpu_laws(gpu: Gpu) -> Iterator[str]:
         yield "a card with MIG off has no instances"
     yield from _memory_laws(gpu)
     for instance in gpu.mig:
-        yield from (f"instance {instance.gpu_instance_id}: {why}" for why in _values(instance))
+        yield from (f"instance {instance.gpu_instance_id}: {why}" for why in field_laws(instance))
         yield from (f"instance {instance.gpu_instance_id}: {why}" for why in _memory_laws(instance))
     if gpu.activity is not None:
-        yield from _values(gpu.activity, "activity ")
+        yield from field_laws(gpu.activity, "activity ")
 
 
 def _memory_laws(part: Gpu | MigInstance) -> Iterator[str]:
@@ -163,15 +148,15 @@ def _sum_laws(sample: Sample, gpu: Gpu, rows: list[GpuProcess]) -> Iterator[str]
     if unattributed and silent:
         yield f"memory is called unattributed while process {silent[0]} has no figure"
     busy = sum(row.sm_pct or 0 for row in rows)
-    if busy > _WHOLE + len(rows) + 1:
+    if busy > WHOLE + len(rows) + 1:
         yield f"processes keep the chip busy for {busy} % of the time"
 
 
 def _row_laws(sample: Sample, row: GpuProcess) -> Iterator[str]:
     """Check one process row."""
-    yield from _values(row)
-    yield from _values(row.facts, "facts ")
-    yield from _reasons(row, _ROW_CONTRACT, row.unavailable)
+    yield from field_laws(row)
+    yield from field_laws(row.facts, "facts ")
+    yield from reason_laws(row, _ROW_CONTRACT, row.unavailable)
     why = {**row.facts.unavailable, **row.unavailable}
     if row.facts.command is None and "command" not in why:
         yield "command is None without a reason"
@@ -197,43 +182,3 @@ def _order_laws(before: Sample, sample: Sample) -> Iterator[str]:
         energy = earlier.get(gpu.uuid)
         if energy is not None and gpu.energy_mj is not None and gpu.energy_mj < energy:
             yield f"GPU {gpu.index}: the energy counter fell from {energy} to {gpu.energy_mj}"
-
-
-def _reasons(value: object, names: tuple[str, ...], unavailable: Mapping[str, str]) -> Iterator[str]:
-    """Check that what is absent says why, and that what is there does not."""
-    for name in names:
-        if getattr(value, name) is None and not unavailable.get(name, "").strip():
-            yield f"{name} is None without a reason"
-    for name in unavailable:
-        if getattr(value, name, None) is not None:
-            yield f"{name} has a value and a reason not to have one"
-
-
-def _values(value: object, where: str = "") -> Iterator[str]:
-    """Check every field by its type and its unit: finite, not below 0, free of stand-ins for nothing."""
-    for field in fields(value):  # type: ignore[arg-type] # every value of the model is a dataclass
-        name, held = field.name, getattr(value, field.name)
-        if isinstance(held, bool) or held is None:
-            continue
-        if isinstance(held, int | float):
-            yield from (f"{where}{why}" for why in _number(name, held))
-        elif isinstance(held, str):
-            if not held.isprintable():
-                yield f"{where}{name} has control characters: {held!r}"
-            if name not in _MAY_SAY_NONE and held.strip().lower() in _WORDS_FOR_NOTHING:
-                yield f"{where}{name} is {held!r} where None and a reason belong"
-        elif isinstance(held, tuple):
-            for part in held:
-                if isinstance(part, str) and not part.isprintable():
-                    yield f"{where}{name} has control characters: {part!r}"
-
-
-def _number(name: str, value: float) -> Iterator[str]:
-    if not isfinite(value):
-        yield f"{name} is {value}"
-    elif value < 0 and name not in _BELOW_ZERO:
-        yield f"{name} is below zero: {value}"
-    elif value > _MOST.get(name, value):
-        yield f"{name} is above what it can be: {value}"
-    elif name.endswith("_pct") and value > _WHOLE and name not in {"cpu_pct", "fan_pct"}:
-        yield f"{name} is above 100: {value}"

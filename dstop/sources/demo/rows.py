@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dstop.model.process import GpuProcess, ProcessFacts
 from dstop.sources.demo.neighbours import HIDDEN, Role
-from dstop.sources.demo.noise import wobble
+from dstop.sources.demo.noise import scramble, wobble
 from dstop.sources.demo.story import LOOP_S, Phase
 from dstop.sources.demo.training import rank_bytes
 from dstop.units import GIB, MIB
@@ -41,7 +41,7 @@ def rank_row(card: Card, load: Load, facts: ProcessFacts, world_size: int, at_s:
         decoder_pct=0,
         facts=facts,
         cpu_pct=round(work.cpu_pct * (1 + 0.05 * wobble(card.seed, 11, at_s / 2)), 1),
-        rss_bytes=_rank_rss(load),
+        rss_bytes=_rank_rss(load) + scramble(card.seed, 12) % (420 * MIB) // 4096 * 4096,
         state="D" if load.phase is Phase.CHECKPOINT else "R",
         unavailable=silent if card.terse else {},
     )
