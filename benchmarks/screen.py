@@ -9,12 +9,15 @@ import codecs
 import re
 
 TOKEN = re.compile(
-    r"\x1b\[(?P<private>[<-?]?)(?P<numbers>[\d;:]*)(?P<between>[ -/]*)(?P<final>[@-~])"
+    r"\x1b\[(?P<private>[<-?]?)(?P<numbers>[0-9;:]{0,64})(?P<between>[ -/]*)(?P<final>[@-~])"
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1bP.*?\x1b\\"
     r"|\x1b[()*+#%][ -~]|\x1b(?P<letter>[@-OQ-Z\\^_=>0-9a-z])"
     r"|(?P<text>[^\x00-\x1f\x7f]+)|(?P<control>[\x00-\x1a\x1c-\x1f\x7f])",
     re.DOTALL,
 )
+PARTIAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[()*+#%]|\][^\x07\x1b]*\x1b?|P.*)?\Z", re.DOTALL)
+LONGEST = 4096
+"""A sequence that has not ended by then is none."""
 TAB = 8
 
 
@@ -24,7 +27,6 @@ class Screen:
     def __init__(self, columns: int, rows: int) -> None:
         self._rest = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._saved = (0, 0)
         self.resize(columns, rows)
 
     def resize(self, columns: int, rows: int) -> None:
@@ -34,6 +36,7 @@ class Screen:
         self._x = self._y = self._top = 0
         self._bottom = rows - 1
         self._last = " "
+        self._saved = (0, 0)
 
     def lines(self) -> list[str]:
         """Give the rows as text."""
@@ -45,9 +48,9 @@ class Screen:
         at = 0
         while at < len(text):
             match = TOKEN.match(text, at)
-            if match is None or (match.end() == len(text) and text[at] == "\x1b" and not match["final"]):
-                if len(text) - at < 4096 and text[at] == "\x1b":  # noqa: PLR2004 - more is no sequence
-                    break
+            if match is None and len(text) - at < LONGEST and PARTIAL.match(text, at):
+                break
+            if match is None:
                 at += 1
                 continue
             at = match.end()
@@ -105,8 +108,8 @@ class Screen:
         if final in "ABCDEFGHdf`ae":
             self._move(final, numbers, count)
         elif final == "r":
-            self._top = count - 1
             self._bottom = min(self.rows, numbers[1] if len(numbers) > 1 and numbers[1] else self.rows) - 1
+            self._top = min(count - 1, self._bottom)
             self._x = self._y = 0
         elif final in "JK":
             self._erase(final, numbers[0])
