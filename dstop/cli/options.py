@@ -97,6 +97,7 @@ def request_of(context: click.Context) -> Request:
         pids=_pids(given["pid"]),
         filter=_filter(settings.filter),
         processes=not given["no_processes"],
+        config=given["config"],
         source=given.get("source"),
     )
 

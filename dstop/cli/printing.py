@@ -73,6 +73,8 @@ def face(request: Request) -> tuple[bytes, Callable[[Frame], bytes]]:
 
 def _text_face(request: Request) -> Callable[[Frame], bytes]:
     from dstop.draw.ansi import render  # noqa: PLC0415 - as above
+    from dstop.draw.ascii import ascii_line  # noqa: PLC0415 - as above
+    from dstop.draw.host_line import problem_line  # noqa: PLC0415 - as above
     from dstop.draw.look import Look  # noqa: PLC0415 - as above
     from dstop.draw.once import once_lines  # noqa: PLC0415 - as above
     from dstop.view.arrange import View  # noqa: PLC0415 - as above
@@ -101,10 +103,11 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
             view=view,
             look=look,
         )
-        problem = frame.problem
-        over = f"no new figures: {problem.message}\n" if problem is not None else ""
+        problem = problem_line(frame, terminal.width(os.environ), time.time_ns())
+        if problem is not None:
+            lines.insert(0, ascii_line(problem) if ascii_only else problem)
         after = "\n" if request.repeat else ""
-        return (over + render(lines, color=color) + after).encode(encoding, "replace")
+        return (render(lines, color=color) + after).encode(encoding, "replace")
 
     return draw
 

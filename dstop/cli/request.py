@@ -29,6 +29,8 @@ class Request:
     pids: frozenset[int] = frozenset()
     filter: Filter | None = None
     processes: bool = True
+    config: str | None = None
+    """The configuration file that was named, where settings are then saved."""
     source: str | None = None
     """A plugin's source instead of the driver."""
 

@@ -63,6 +63,15 @@ def test_a_driver_that_goes_meanwhile_is_told_in_the_line(dstop, machine):
     assert [line["problem"] and line["problem"]["message"] for line in lines] == [None, GONE.message, None]
 
 
+def test_a_driver_that_goes_meanwhile_is_told_in_the_text(dstop, machine):
+    """Old figures are printed under the reason that there are no new ones."""
+    machine(make_sample(1, 1), GONE)
+    said = dstop("--once", "-i", "0.25", "-n", "2")
+    assert said.code == 0
+    assert [GONE.message in line for line in said.out.splitlines()].count(True) == 1
+    assert said.out.count("H100") == 2
+
+
 def test_csv_has_one_header_for_all_samples(dstop, machine):
     """--csv prints its header once, then a line per GPU and sample."""
     machine(make_sample(2, 1))
