@@ -18,8 +18,8 @@ screen = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(screen)
 
 CURSES = (
-    b"\x1b[H \x1b[3;4H \x1b[2J \x1b[K \x1b[5b \x1b[2P \x1b[2@ \x1b[3X \x1b[2;3r \x1b[L \x1b[2M \x1bM \x1b7 \x1b8 "
-    b"\x1b]0;title\x07 \x1b(B text \x1b[38;5;1m \x1b[?25l \x1bP+q\x1b\\ \x1b[ \x1b \xff"
+    b"\x1b[H \x1b[3;4H \x1b[2J \x1b[K \x1b[5b \x1b[2P \x1b[2@ \x1b[3X \x1b[2;3r \x1b[L \x1b[2M "
+    b"\x1bM \x1b7 \x1b8 \x1b]0;title\x07 \x1b(B text \x1b[38;5;1m \x1b[?25l \x1bP+q\x1b\\ \x1b[ \x1b \xff"
 ).split(b" ")
 PIECES = st.sampled_from([*CURSES, b"\r\n", b"\t", b"\b", "ä│⣿".encode()])
 
