@@ -82,7 +82,7 @@ def _devices(pid: int, root: str, deadline: float) -> tuple[set[str], bool]:
     """Give what follows `/dev/nvidia` in a process' open files' names, and whether all could be seen."""
     try:
         names = _open_devices(f"{root}/{pid}/fd", deadline)
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return set(), True
     except OSError:
         return set(), False
@@ -100,7 +100,7 @@ def _of_threads(pid: int, root: str, deadline: float) -> tuple[set[str], bool]:
     for thread in _pids(f"{root}/{pid}/task"):
         try:
             names = _open_devices(f"{root}/{pid}/task/{thread}/fd", deadline)
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue
         except OSError:
             complete = False
@@ -115,7 +115,7 @@ def _open_devices(folder: str, deadline: float) -> set[str]:
     for number in os.listdir(folder)[:_MOST_FILES]:  # noqa: PTH208
         try:
             target = os.readlink(f"{folder}/{number}")  # noqa: PTH115
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue
         if target.startswith(_DEVICE):
             names.add(target.removeprefix(_DEVICE).removesuffix(" (deleted)"))

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import NamedTuple
+import resource
+from typing import TYPE_CHECKING, NamedTuple
 
 from dstop.sources.procfs.reading import clean_bytes, read_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
-_STAT_BYTES = 2048
+_STAT_BYTES = 1024
+_FOR_OTHERS = 256
+"""Descriptors left to the driver, the terminal and everything else."""
+
 _STATES = frozenset("RSDTtZXxKWPI")
 
 
@@ -43,6 +50,78 @@ def read_stat(pid: int, root: str = "/proc") -> Stat | None:
         return None
     stat = parse_stat(data)
     return stat if stat is not None and stat.pid == pid else None
+
+
+class StatFiles:
+    """Reads the same processes again and again through files that stay open, which costs a third less.
+
+    A file of `/proc` is of one process for ever: after its end it answers ESRCH, whoever gets the number next.
+    """
+
+    def __init__(self, root: str = "/proc", *, most_open: int | None = None) -> None:
+        """Open nothing yet.
+
+        Args:
+            root: where the process file system is.
+            most_open: how many files may stay open; by default what the limit of this process leaves.
+        """
+        self._root = root
+        self._most_open = _spare_descriptors() if most_open is None else most_open
+        self._open: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def read(self, pid: int) -> Stat | None:
+        """Read one process, as `read_stat` does."""
+        descriptor = self._open.get(pid)
+        if descriptor is not None:
+            try:
+                stat = parse_stat(os.pread(descriptor, _STAT_BYTES, 0))
+            except OSError:
+                stat = None
+            if stat is not None and stat.pid == pid:
+                return stat
+            self._close(pid)
+        return self._first(pid)
+
+    def keep(self, pids: Container[int]) -> None:
+        """Close the files of all other processes."""
+        for pid in [pid for pid in self._open if pid not in pids]:
+            self._close(pid)
+
+    def close(self) -> None:
+        """Close every file, and keep none open from now on."""
+        self._most_open = 0
+        self.keep(())
+
+    def _first(self, pid: int) -> Stat | None:
+        if len(self._open) >= self._most_open:
+            return read_stat(pid, self._root)
+        try:
+            descriptor = os.open(f"{self._root}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        self._open[pid] = descriptor
+        try:
+            stat = parse_stat(os.pread(descriptor, _STAT_BYTES, 0))
+            lasting = os.fstat(descriptor).st_size == 0
+        except OSError:
+            stat, lasting = None, False
+        if stat is None or stat.pid != pid or not lasting:
+            self._close(pid)
+        return stat if stat is not None and stat.pid == pid else None
+
+    def _close(self, pid: int) -> None:
+        descriptor = self._open.pop(pid, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _spare_descriptors() -> int:
+    """Give how many files may stay open: most of what the soft limit allows, which is often 1024."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 2048 if soft == resource.RLIM_INFINITY else max(0, min(2048, soft - _FOR_OTHERS))
 
 
 def parse_stat(data: bytes) -> Stat | None:

@@ -11,7 +11,7 @@ from dstop.sources.procfs.facts import GONE, owner_of
 from dstop.sources.procfs.lineage import Lineage
 from dstop.sources.procfs.namespace import OTHER_NAMESPACE, in_initial_pid_namespace
 from dstop.sources.procfs.reader import FactsReader, Job
-from dstop.sources.procfs.stat import TICKS_PER_S, Stat, read_stat, started_at_s
+from dstop.sources.procfs.stat import TICKS_PER_S, Stat, StatFiles, started_at_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -84,6 +84,7 @@ class ProcessTable:
         self._root = root
         self._wait_s = wait_s
         self._reader = FactsReader(reading or Lineage(root).read)
+        self._files = StatFiles(root)
         self._entries: dict[int, _Entry] = {}
         self._round = 0
         self._absent = GONE if in_initial_pid_namespace(root) else OTHER_NAMESPACE
@@ -97,7 +98,7 @@ class ProcessTable:
             now_s: seconds on a clock that never goes back.
         """
         self._round += 1
-        stats = {pid: read_stat(pid, self._root) for pid in pids}
+        stats = {pid: self._files.read(pid) for pid in pids}
         for stat in stats.values():
             if stat is not None and self._notice(stat, now_s):
                 self._reader.ask(stat)
@@ -109,11 +110,14 @@ class ProcessTable:
         }
         if len(self._entries) > len(views):
             self._forget()
+        if len(self._files) > len(self._entries):
+            self._files.keep(self._entries)
         return views
 
     def stop(self) -> None:
-        """End the reading thread; the table is of no use afterwards."""
+        """End the reading thread and close its files; the table is of no use afterwards."""
         self._reader.stop()
+        self._files.close()
 
     def _notice(self, stat: Stat, now_s: float) -> bool:
         """Bring the entry of a process up to date; True when its facts have to be read."""

@@ -27,7 +27,7 @@ UID = "a1b2c3d4-1111-2222-3333-444455556666"
         (f"0::/default/{HEX}\n", "container:3f2a1b9c0d4e"),
         (
             (
-                f"0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{UID.replace('-', '_')}.slice"
+                f"0::/kubepods.slice/kubepods-burstable-pod{UID.replace('-', '_')}.slice"
                 f"/cri-containerd-{HEX}.scope\n"
             ),
             "pod:a1b2c3d4",

@@ -30,7 +30,7 @@ def test_holders_and_their_cards(tree: Tree) -> None:
 
 
 def test_monitors_are_no_holders(tree: Tree) -> None:
-    """A program that asks for figures keeps the card open and has no memory of it, unless it also computes."""
+    """A program that asks for figures has the card open and no memory of it, unless it also computes."""
     tree.add(10, comm="nvidia-persiste")
     tree.open_file(10, "/dev/nvidia0", "/dev/nvidiactl")
     tree.add(11, comm="nvitop")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dstop.sources.procfs.stat import (
     PAGE_BYTES,
     TICKS_PER_S,
+    StatFiles,
     boot_time_s,
     parse_stat,
     read_stat,
@@ -118,3 +119,40 @@ def test_without_a_boot_time_there_is_no_start(tmp_path: Path) -> None:
     """A garbled `/proc/stat` gives no start time, not the year 1970."""
     (tmp_path / "stat").write_text("cpu 1 2 3\nbtime soon\n")
     assert started_at_s(150, str(tmp_path)) is None
+
+
+def test_open_files_follow_their_process(live: Live) -> None:
+    """A file that stays open gives newer figures, and nothing once its process is buried."""
+    files, pid = StatFiles(), live.python("import sys; sys.stdin.read()")
+    first = files.read(pid)
+    assert first is not None
+    assert len(files) == 1
+    assert files.read(pid) == first
+    live.started[0].kill()
+    live.started[0].wait()
+    assert files.read(pid) is None
+    assert len(files) == 0
+
+
+def test_open_files_are_bounded_and_closed(live: Live) -> None:
+    """No more stay open than allowed; what is not kept is closed, and the figures are the same."""
+    pids = [live.python("import sys; sys.stdin.read()") for _ in range(3)]
+    files = StatFiles(most_open=2)
+    read = [files.read(pid) for pid in pids]
+    assert [stat is not None and stat.pid for stat in read] == pids
+    assert len(files) == 2
+    files.keep({pids[0]})
+    assert len(files) == 1
+    files.close()
+    assert len(files) == 0
+    assert files.read(pids[0]) is not None
+    assert len(files) == 0
+
+
+def test_plain_files_are_not_kept_open(tree: Tree) -> None:
+    """Only the kernel's files say that their process has ended: a folder of files is opened each time."""
+    files, folder = StatFiles(tree.root), tree.add(5)
+    assert files.read(5) is not None
+    assert len(files) == 0
+    (folder / "stat").unlink()
+    assert files.read(5) is None
