@@ -16,6 +16,7 @@ from dstop.export.values import clean, finite
 if TYPE_CHECKING:
     from dstop.model.frame import Problem
     from dstop.model.host import Host
+    from dstop.model.process import GpuProcess
     from dstop.model.sample import Sample
 
 SCHEMA = 1
@@ -29,6 +30,9 @@ def sample_object(sample: Sample, *, problem: Problem | None = None) -> dict[str
         problem: set when the driver has gone since; the sample is then old, as `taken_at_ns` says.
     """
     fault = {gpu.index: gpu.fault for gpu in sample.gpus}
+    on_gpu: dict[int, list[GpuProcess]] = {}
+    for row in sample.processes:
+        on_gpu.setdefault(row.gpu_index, []).append(row)
     top = {
         "schema": SCHEMA,
         "taken_at_ns": sample.taken_at_ns,
@@ -39,7 +43,7 @@ def sample_object(sample: Sample, *, problem: Problem | None = None) -> dict[str
     why = "the source gives none"
     return {
         **top,
-        "gpus": [gpu_object(gpu, sample.processes) for gpu in sample.gpus],
+        "gpus": [gpu_object(gpu, on_gpu.get(gpu.index, ())) for gpu in sample.gpus],
         "processes": [process_object(row, fault.get(row.gpu_index)) for row in sample.processes],
         "findings": [],
         "unattributed": [

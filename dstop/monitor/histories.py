@@ -77,32 +77,27 @@ class ProcessHistories:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._past: dict[ProcessKey, tuple[Ring, Ring, Ring, Ring]] = {}
+        self._past: dict[ProcessKey, Ring] = {}
 
     def __len__(self) -> int:
         return len(self._past)
 
     def push(self, processes: Iterable[GpuProcess]) -> None:
         """Add one reading, and forget the processes that are not in it."""
-        kept: dict[ProcessKey, tuple[Ring, Ring, Ring, Ring]] = {}
+        kept: dict[ProcessKey, Ring] = {}
         fresh: dict[ProcessKey, GpuProcess] = {}
         for process in processes:
             key = process.key
-            rings = self._past.get(key)
-            if rings is None:
+            ring = self._past.get(key)
+            if ring is None:
                 fresh.setdefault(key, process)
             elif key not in kept:
-                kept[key] = rings
-                _push(rings, process)
+                kept[key] = ring
+                _push(ring, process)
         for key, process in fresh.items():
             if len(kept) >= MOST_PROCESSES:
                 break
-            kept[key] = (
-                Ring(self._capacity),
-                Ring(self._capacity),
-                Ring(self._capacity),
-                Ring(self._capacity),
-            )
+            kept[key] = Ring(self._capacity, _NUMBERS)
             _push(kept[key], process)
         self._past = kept
 
@@ -110,19 +105,18 @@ class ProcessHistories:
         """Give the past of the processes asked for, as far as they are remembered."""
         return {
             key: ProcessHistory(
-                gpu_memory_bytes=rings[0].values(),
-                sm_pct=rings[1].values(),
-                cpu_pct=rings[2].values(),
-                rss_bytes=rings[3].values(),
+                gpu_memory_bytes=ring.values(0),
+                sm_pct=ring.values(1),
+                cpu_pct=ring.values(2),
+                rss_bytes=ring.values(3),
             )
             for key in keys
-            if (rings := self._past.get(key)) is not None
+            if (ring := self._past.get(key)) is not None
         }
 
 
-def _push(rings: tuple[Ring, Ring, Ring, Ring], process: GpuProcess) -> None:
-    memory, sm, cpu, rss = rings
-    memory.push(process.gpu_memory_bytes)
-    sm.push(process.sm_pct)
-    cpu.push(process.cpu_pct)
-    rss.push(process.rss_bytes)
+_NUMBERS = 4
+
+
+def _push(ring: Ring, process: GpuProcess) -> None:
+    ring.push(process.gpu_memory_bytes, process.sm_pct, process.cpu_pct, process.rss_bytes)

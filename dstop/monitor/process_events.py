@@ -11,10 +11,12 @@ from dstop.monitor.health import answering
 from dstop.units import bytes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from dstop.model.process import GpuProcess, ProcessFacts
+    from dstop.model.process import GpuProcess, ProcessFacts, ProcessKey
     from dstop.model.sample import Sample
+
+    _Rows = Mapping[ProcessKey, GpuProcess]
 
 ONE_BY_ONE = 8
 """More processes of one job than this become one line: eight ranks can still be read."""
@@ -39,8 +41,8 @@ def process_events(before: Sample, after: Sample) -> list[Event]:
     A row whose start time was unknown in one of the samples is the same process when GPU and PID agree.
     """
     sure = answering(before).keys() & answering(after).keys()
-    old = [row for row in before.processes if row.gpu_index in sure]
-    new = [row for row in after.processes if row.gpu_index in sure]
+    old = {row.key: row for row in before.processes if row.gpu_index in sure}
+    new = {row.key: row for row in after.processes if row.gpu_index in sure}
     now = after.taken_at_ns
     return [
         *_told(_missing_from(new, old), EventKind.PROCESS_ENDED, now),
@@ -48,17 +50,18 @@ def process_events(before: Sample, after: Sample) -> list[Event]:
     ]
 
 
-def _missing_from(others: Sequence[GpuProcess], rows: Sequence[GpuProcess]) -> list[_Change]:
-    exact = {row.key for row in others}
-    starts: defaultdict[tuple[int, int], set[float | None]] = defaultdict(set)
-    for row in others:
-        starts[row.gpu_index, row.pid].add(row.facts.started_at_s)
+def _missing_from(others: _Rows, rows: _Rows) -> list[_Change]:
+    missing = rows.keys() - others.keys()
+    if not missing:
+        return []
+    unsure = {(key.gpu_index, key.pid) for key in others if key.started_at_s is None}
+    same_pid = {(key.gpu_index, key.pid) for key in others}
     changed: defaultdict[tuple[int, float | None], list[GpuProcess]] = defaultdict(list)
-    for row in rows:
-        same_pid = starts.get((row.gpu_index, row.pid), set())
-        unsure = bool(same_pid) and (row.facts.started_at_s is None or None in same_pid)
-        if row.key not in exact and not unsure:
-            changed[row.pid, row.facts.started_at_s].append(row)
+    for key in rows:  # not over `missing`: a set has no order, and the log should have one
+        place = (key.gpu_index, key.pid)
+        the_same = place in unsure or (key.started_at_s is None and place in same_pid)
+        if key in missing and not the_same:
+            changed[key.pid, key.started_at_s].append(rows[key])
     return [_Change(tuple(group)) for group in changed.values()]
 
 

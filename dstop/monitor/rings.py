@@ -1,38 +1,39 @@
-"""A short memory of numbers, in as few bytes as Python allows."""
+"""A short memory of readings, in as few bytes as Python allows."""
 
 from __future__ import annotations
 
 from array import array
+from math import nan
 
 
 class Ring:
-    """The last `capacity` numbers, eight bytes each; None is kept as NaN, which no reading can be.
+    """The last `capacity` readings of `width` numbers, eight bytes a number; None is kept as NaN.
 
     It grows as it fills: most processes are gone long before their memory is full.
     """
 
-    __slots__ = ("_at", "_capacity", "_values")
+    __slots__ = ("_at", "_full", "_values", "_width")
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, width: int = 1) -> None:
         self._values = array("d")
-        self._capacity = capacity
+        self._width = width
+        self._full = capacity * width
         self._at = 0
 
-    def push(self, value: float | None) -> None:
-        """Add a number, forgetting the oldest when full."""
-        number = float("nan") if value is None else float(value)
-        if len(self._values) < self._capacity:
-            self._values.append(number)
+    def push(self, *reading: float | None) -> None:
+        """Add one reading, as many numbers as the ring is wide, forgetting the oldest when full."""
+        numbers = array("d", [nan if number is None else number for number in reading])
+        if len(self._values) < self._full:
+            self._values.extend(numbers)
             return
-        self._values[self._at] = number
-        self._at = (self._at + 1) % self._capacity
+        end = self._at + self._width
+        self._values[self._at : end] = numbers
+        self._at = end % self._full
 
-    def values(self) -> tuple[float | None, ...]:
-        """Give what is remembered, oldest first."""
+    def values(self, column: int = 0) -> tuple[float | None, ...]:
+        """Give what is remembered of one number of the readings, oldest first."""
         ordered = self._values[self._at :] + self._values[: self._at]
-        return tuple(None if value != value else value for value in ordered)  # noqa: PLR0124 - NaN alone differs
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing that is known is in it."""
-        return all(value != value for value in self._values)  # noqa: PLR0124 - NaN alone differs
+        return tuple(
+            None if value != value else value  # noqa: PLR0124 - NaN alone differs from itself
+            for value in ordered[column :: self._width]
+        )

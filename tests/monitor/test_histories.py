@@ -18,6 +18,15 @@ def test_a_ring_gives_the_last_values_in_order(values, capacity):
     assert ring.values() == tuple(values[-capacity:])
 
 
+@given(st.lists(st.tuples(st.none() | st.integers(0, 99), st.integers(0, 99))), st.integers(1, 5))
+def test_a_wide_ring_keeps_its_columns_apart(readings, capacity):
+    """Numbers that were read together come back in their own columns, in the same order."""
+    ring = Ring(capacity, 2)
+    for reading in readings:
+        ring.push(*reading)
+    assert list(zip(ring.values(0), ring.values(1), strict=True)) == readings[-capacity:]
+
+
 def test_bytes_are_remembered_exactly():
     """A byte count of a big card comes back to the byte."""
     ring = Ring(2)
