@@ -7,7 +7,7 @@ It is the one of its start: what a program sets for itself later is not in `/pro
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.sources.procfs.reading import clean_bytes, read_bytes
@@ -25,10 +25,10 @@ ANOTHER_USER = "environment of another user: needs root"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Names and values, not yet redacted; without them, why."""
+    """Names and values, not yet redacted; or None and the reason."""
 
-    values: Mapping[str, str] = field(default_factory=dict)
-    unavailable: str | None = None
+    values: Mapping[str, str] | None = None
+    reason: str | None = None
 
 
 def read_environment(pid: int, root: str = "/proc") -> Environment:
@@ -40,9 +40,9 @@ def read_environment(pid: int, root: str = "/proc") -> Environment:
     try:
         return Environment(values=parse_environ(read_bytes(f"{folder}/environ", LARGEST_BYTES)))
     except PermissionError:
-        return Environment(unavailable=_why_refused(folder))
+        return Environment(reason=_why_refused(folder))
     except OSError:
-        return Environment(unavailable="the process is gone")
+        return Environment(reason="the process is gone")
 
 
 def parse_environ(data: bytes) -> dict[str, str]:

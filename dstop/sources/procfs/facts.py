@@ -64,11 +64,9 @@ def complete_facts(basics: ProcessFacts, stat: Stat, root: str = "/proc") -> Pro
     if not raw:
         unavailable.setdefault("cmdline", "it has none (a kernel thread, or a process that has ended)")
     environment = read_environment(stat.pid, root)
-    identity = identify(cmdline, environment.values, ppid=stat.ppid)
-    if environment.unavailable is not None:
-        unavailable.update(
-            {name: environment.unavailable for name in _PLACE if getattr(identity, name) is None}
-        )
+    identity = identify(cmdline, environment.values or {}, ppid=stat.ppid)
+    if environment.reason is not None:
+        unavailable.update({name: environment.reason for name in _PLACE if getattr(identity, name) is None})
     return replace(
         basics,
         command=command_name(parse_launch(cmdline), stat.comm),

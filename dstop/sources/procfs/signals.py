@@ -7,10 +7,7 @@ import os
 import signal
 
 from dstop.errors import DstopError, UsageError
-from dstop.sources.procfs.stat import read_stat, started_at_s
-
-SAME_START_S = 0.02
-"""Two ticks: what a start time may lose by being written and read. Numbers are not reused that fast."""
+from dstop.sources.procfs.stat import read_stat, same_start
 
 
 def send_signal(pid: int, started_at: float | None, signum: int, root: str = "/proc") -> None:
@@ -78,8 +75,7 @@ def _compare(pid: int, started_at: float | None, root: str) -> None:
     stat = read_stat(pid, root)
     if stat is None:
         raise _gone(pid)
-    now = started_at_s(stat.start_ticks, root)
-    if now is None or started_at is None or abs(now - started_at) > SAME_START_S:
+    if not same_start(stat, started_at, root):
         raise DstopError(f"process {pid} has ended and its number is another process now: nothing was sent")
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
+SAME_START_S = 0.02
+"""Two ticks: what a start time may lose by being written and read. Numbers are not reused that fast."""
+
 _STAT_BYTES = 1024
 _FOR_OTHERS = 256
 """Descriptors left to the driver, the terminal and everything else."""
@@ -55,7 +58,7 @@ def read_stat(pid: int, root: str = "/proc") -> Stat | None:
 class StatFiles:
     """Reads the same processes again and again through files that stay open, which costs a third less.
 
-    A file of `/proc` is of one process for ever: after its end it answers ESRCH, whoever gets the number next.
+    A file of `/proc` is of one process for ever: once that ends it says ESRCH, whoever gets the number next.
     """
 
     def __init__(self, root: str = "/proc", *, most_open: int | None = None) -> None:
@@ -175,3 +178,9 @@ def started_at_s(start_ticks: int, root: str = "/proc") -> float | None:
     """Turn a start in ticks since boot into seconds since the epoch; None without a boot time."""
     boot_s = boot_time_s(root)
     return None if boot_s is None else boot_s + start_ticks / TICKS_PER_S
+
+
+def same_start(stat: Stat, started_at: float | None, root: str = "/proc") -> bool:
+    """Whether a process is the one that started then (seconds since the epoch); an unknown start is nobody's."""
+    now_s = started_at_s(stat.start_ticks, root)
+    return now_s is not None and started_at is not None and abs(now_s - started_at) <= SAME_START_S

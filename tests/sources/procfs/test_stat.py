@@ -17,6 +17,7 @@ from dstop.sources.procfs.stat import (
     boot_time_s,
     parse_stat,
     read_stat,
+    same_start,
     started_at_s,
 )
 
@@ -156,3 +157,14 @@ def test_plain_files_are_not_kept_open(tree: Tree) -> None:
     assert len(files) == 0
     (folder / "stat").unlink()
     assert files.read(5) is None
+
+
+def test_a_start_that_is_not_known_is_nobodys(tree: Tree) -> None:
+    """Only the same start is the same process; writing it as text may cost a hundredth of a second."""
+    tree.add(5, start=150)
+    stat = read_stat(5, tree.root)
+    assert stat is not None
+    start = 1700000000 + 150 / TICKS_PER_S
+    assert same_start(stat, start + 0.01, tree.root)
+    assert not same_start(stat, start + 1, tree.root)
+    assert not same_start(stat, None, tree.root)
