@@ -36,10 +36,10 @@ class Subject:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def build_simulator() -> Path:
+def build_simulator(*flags: str) -> Path:
     """Compile the simulated driver and the load, optimised, and give their folder."""
-    folder = CACHE / "sim"
-    subprocess.run([ROOT / "tests" / "nvmlsim" / "build.sh", folder, "-O2"], check=True)
+    folder = CACHE / "-".join(["sim", *(flag.removeprefix("-D").lower() for flag in flags)])
+    subprocess.run([ROOT / "tests" / "nvmlsim" / "build.sh", folder, "-O2", *flags], check=True)
     return folder
 
 

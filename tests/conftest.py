@@ -57,11 +57,19 @@ def old_nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _built(tmp_path_factory, "nvmlsim-old", "-DNVMLSIM_OLD")
 
 
+@pytest.fixture(scope="session")
+def nvml_535_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that holds one of driver 535.54, whose process rows are longer than its header said."""
+    return _built(tmp_path_factory, "nvmlsim-535", "-DNVMLSIM_535")
+
+
 @pytest.fixture
-def rig(nvml_library: Path, old_nvml_library: Path, tmp_path: Path) -> Iterator[object]:
+def rig(
+    nvml_library: Path, old_nvml_library: Path, nvml_535_library: Path, tmp_path: Path
+) -> Iterator[object]:
     """Give a simulated GPU machine: see `Rig` in nvmlsim/rig.py for what it can do."""
     folder = tmp_path / "rig"
     folder.mkdir()
-    machine = _rig.Rig(nvml_library, old_nvml_library, folder)
+    machine = _rig.Rig(nvml_library, old_nvml_library, nvml_535_library, folder)
     yield machine
     machine.close()

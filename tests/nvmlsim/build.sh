@@ -1,6 +1,6 @@
 #!/bin/sh
 # usage: build.sh DIR [CFLAGS…]    compiles the simulated libnvidia-ml.so.1 and the dummy load into DIR.
-# -DNVMLSIM_OLD leaves out what driver 470 does not have; -O2 is for measuring with it.
+# -DNVMLSIM_OLD and -DNVMLSIM_535 leave out what driver 470 and 535.54 do not have; -O2 is for measuring with it.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$1

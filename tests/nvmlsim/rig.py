@@ -40,9 +40,9 @@ def build(folder: Path, *flags: str) -> Path:
 class Rig:
     """One simulated machine. Every environment it gives shares its fault file, its counters and its load."""
 
-    def __init__(self, library: Path, old_library: Path, folder: Path) -> None:
+    def __init__(self, library: Path, old_library: Path, library_535: Path, folder: Path) -> None:
         self.library = library
-        self.old_library = old_library
+        self.libraries = {"old": old_library, "535": library_535}
         self.folder = folder
         self.fault_file = folder / "faults"
         self.counter_file = folder / "counters"
@@ -54,10 +54,11 @@ class Rig:
         """Give the environment of a program that is to find this machine.
 
         A lower-case name in `extra` is a setting of the simulator (`mig="0:3g.40gb"`, `latency_us=200`); any
-        other is a variable as it stands (`COLUMNS="80"`). The board `old` comes with the library of its time.
+        other is a variable as it stands (`COLUMNS="80"`). The boards `old` and `535` (an H100) come with
+        the libraries of drivers 470 and 535.54.
         """
         env = {name: value for name, value in os.environ.items() if not name.startswith("NVMLSIM_")}
-        env["LD_LIBRARY_PATH"] = str(self.old_library if board == "old" else self.library)
+        env["LD_LIBRARY_PATH"] = str(self.libraries.get(board, self.library))
         env.update(self._settings(gpus, procs, board, extra))
         return env
 
@@ -65,12 +66,10 @@ class Rig:
         """Make this process find the machine: loads the library and has it read its settings afresh.
 
         The loader gives a library that is loaded to whoever asks for its soname, so pynvml meets this one.
-        The `old` one cannot take its place in the same process: run it in a child.
+        Those of `old` and `535` cannot take its place in the same process: run it in a child.
         """
-        if board == "old":
-            raise ValueError(
-                "one process cannot hold two of one soname: rig.run(…, env=rig.env(board='old'))"
-            )
+        if board in self.libraries:
+            raise ValueError("one process cannot hold two libraries of one soname: run a child")
         if self._before is None:
             self._before = {name: value for name, value in os.environ.items() if name.startswith("NVMLSIM_")}
         self._forget_settings()

@@ -488,3 +488,19 @@ print(json.dumps([
     assert json.loads(done.stdout) == [[], "470.256.02", 8]
     current = ctypes.CDLL(str(nvml_library / "libnvidia-ml.so.1"))
     assert all(hasattr(current, name) for name in ABSENT_IN_470)
+
+
+def test_the_library_of_535_has_the_symbols_of_its_time(rig):
+    """Conf-compute sizes without the detail list tell the driver with the longer rows from the others."""
+    code = """
+import ctypes, pynvml
+pynvml.nvmlInit()
+lib = ctypes.CDLL("libnvidia-ml.so.1")
+names = ["nvmlDeviceGetConfComputeMemSizeInfo", "nvmlDeviceGetRunningProcessDetailList"]
+card = pynvml.nvmlDeviceGetHandleByIndex(0)
+right = [process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses_v2(card)]
+wrong = [process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses_v3(card)]
+print(*(hasattr(lib, name) for name in names), pynvml.nvmlSystemGetDriverVersion(), right == wrong)
+"""
+    done = rig.run(code, env=rig.env(board="535"))
+    assert (done.stderr, done.stdout) == ("", "True False 535.54.03 False\n")

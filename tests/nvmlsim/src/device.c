@@ -130,7 +130,7 @@ EXPORT int nvmlDeviceGetTemperatureThreshold(dev_t_ d, u32 which, u32 *c) {
     *c = limits[which];
     return OK;
 }
-#ifndef NVMLSIM_OLD
+#ifndef NVMLSIM_BEFORE_545
 struct temp1 { u32 version, sensor; int c; };
 FN(nvmlDeviceGetTemperatureV);
 EXPORT int nvmlDeviceGetTemperatureV(dev_t_ d, struct temp1 *t) {
@@ -152,7 +152,7 @@ FN(nvmlDeviceGetFanSpeed);
 EXPORT int nvmlDeviceGetFanSpeed(dev_t_ d, u32 *v) { DEV_ENTER(nvmlDeviceGetFanSpeed); if (!settings.fan) FAIL(nvmlDeviceGetFanSpeed, E_NOTSUP); NEED(v); *v = temp_c(g); return OK; }
 FN(nvmlDeviceGetFanSpeed_v2);
 EXPORT int nvmlDeviceGetFanSpeed_v2(dev_t_ d, u32 fan, u32 *v) { DEV_ENTER(nvmlDeviceGetFanSpeed_v2); if (!settings.fan) FAIL(nvmlDeviceGetFanSpeed_v2, E_NOTSUP); NEED(v && !fan); *v = temp_c(g); return OK; }
-#ifndef NVMLSIM_OLD
+#ifndef NVMLSIM_BEFORE_545
 struct fan_rpm { u32 version, fan, speed; };
 FN(nvmlDeviceGetFanSpeedRPM);
 EXPORT int nvmlDeviceGetFanSpeedRPM(dev_t_ d, struct fan_rpm *v) { DEV_ENTER(nvmlDeviceGetFanSpeedRPM); if (!settings.fan) FAIL(nvmlDeviceGetFanSpeedRPM, E_NOTSUP); NEED(v); v->speed = temp_c(g) * 40; return OK; }
@@ -185,7 +185,7 @@ EXPORT int nvmlDeviceGetRowRemapperHistogram(dev_t_ d, struct rows *r) { DEV_ENT
 static int do_model(struct fn *f, dev_t_ d, u32 *now, u32 *next) { int g, r = enter_device(f, d, &g); if (r) return r; NEED(now); *now = 0; if (next) *next = 0; return OK; }  /* WDDM */
 FN(nvmlDeviceGetDriverModel);
 EXPORT int nvmlDeviceGetDriverModel(dev_t_ d, u32 *now, u32 *next) { return do_model(&F_nvmlDeviceGetDriverModel, d, now, next); }
-#ifndef NVMLSIM_OLD
+#ifndef NVMLSIM_BEFORE_545
 FN(nvmlDeviceGetDriverModel_v2);
 EXPORT int nvmlDeviceGetDriverModel_v2(dev_t_ d, u32 *now, u32 *next) { return do_model(&F_nvmlDeviceGetDriverModel_v2, d, now, next); }
 #endif

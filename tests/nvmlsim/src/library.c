@@ -56,7 +56,7 @@ EXPORT int nvmlSystemGetProcessName(u32 pid, char *out, u32 len) {
     snprintf(out, len, "%s", text);                        /* argv[0], as the driver gives it */
     return OK;
 }
-#ifndef NVMLSIM_OLD
+#ifndef NVMLSIM_BEFORE_545
 struct branch { u32 version; char branch[80]; };
 FN(nvmlSystemGetDriverBranch);
 EXPORT int nvmlSystemGetDriverBranch(struct branch *b, u32 len) {

@@ -62,6 +62,8 @@ PROCS(nvmlDeviceGetMPSComputeRunningProcesses_v2, 2, 'm')
 PROCS(nvmlDeviceGetComputeRunningProcesses_v3, 3, 'c')
 PROCS(nvmlDeviceGetGraphicsRunningProcesses_v3, 3, 'g')
 PROCS(nvmlDeviceGetMPSComputeRunningProcesses_v3, 3, 'm')
+#endif
+#ifndef NVMLSIM_BEFORE_545
 
 struct details { u32 version, mode, n; struct proc535 *a; };
 FN(nvmlDeviceGetRunningProcessDetailList);
@@ -100,7 +102,7 @@ EXPORT int nvmlDeviceGetProcessUtilization(dev_t_ d, struct putil *out, u32 *n, 
     *n = have;
     return OK;
 }
-#ifndef NVMLSIM_OLD
+#ifndef NVMLSIM_BEFORE_545
 struct pinfo { u64 ts; u32 pid, sm, mem, enc, dec, jpg, ofa; };
 struct pinfos { u32 version, n; u64 since; struct pinfo *a; };
 FN(nvmlDeviceGetProcessesUtilizationInfo);

@@ -4,6 +4,11 @@
 #include <math.h>
 #include <time.h>
 
+#ifdef NVMLSIM_535
+#define IS_535 1
+#else
+#define IS_535 0
+#endif
 struct settings settings;
 
 u64 mono_ms(void) {
@@ -51,13 +56,13 @@ __attribute__((constructor)) EXPORT void nvmlsim_reset(void) {
         .gpus = number("NVMLSIM_GPUS", 8), .procs = number("NVMLSIM_PROCS", 8),
         .graphics = number("NVMLSIM_GRAPHICS", board->graphics), .both = number("NVMLSIM_BOTH", 0),
         .mps = number("NVMLSIM_MPS", 0), .spread = number("NVMLSIM_SPREAD", 0),
-        .fan = number("NVMLSIM_FAN", board->fan), .struct535 = number("NVMLSIM_STRUCT535", 0),
+        .fan = number("NVMLSIM_FAN", board->fan), .struct535 = number("NVMLSIM_STRUCT535", IS_535),
         .unified_zero = !strcmp(text("NVMLSIM_UNIFIED", ""), "zero"), .spin = number("NVMLSIM_LATENCY_SPIN", 0),
         .fault_ms = (u32)number("NVMLSIM_FAULT_MS", 1000), .frozen = atof(text("NVMLSIM_FREEZE", "-1")),
     };
     if (s.gpus > MAX_GPUS) s.gpus = MAX_GPUS;
     snprintf(s.name, sizeof s.name, "%s", text("NVMLSIM_NAME", board->name));
-    snprintf(s.driver, sizeof s.driver, "%s", text("NVMLSIM_DRIVER", board->driver));
+    snprintf(s.driver, sizeof s.driver, "%s", text("NVMLSIM_DRIVER", IS_535 ? "535.54.03" : board->driver));
     snprintf(s.fault_file, sizeof s.fault_file, "%s", text("NVMLSIM_FAULTS", ""));
     snprintf(s.counter_file, sizeof s.counter_file, "%s", text("NVMLSIM_COUNTS", ""));
     settings = s;

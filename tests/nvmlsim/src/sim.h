@@ -5,6 +5,7 @@
  *
  *   ./build.sh DIR                    DIR/libnvidia-ml.so.1 of a current driver
  *   ./build.sh DIR -DNVMLSIM_OLD      one of driver 470, where newer symbols are missing altogether
+ *   ./build.sh DIR -DNVMLSIM_535      one of driver 535.54, with the symbols and the process struct of that time
  *   LD_LIBRARY_PATH=DIR NVMLSIM_GPUS=8 NVMLSIM_PROCS=8 nvitop
  *
  * Environment, read when the library is loaded and again by nvmlsim_reset(), which also forgets all state
@@ -21,7 +22,8 @@
  *                        A card may be *. Processes are dealt out over the instances
  *   NVMLSIM_NAME         the name of every card
  *   NVMLSIM_DRIVER       the driver's version
- *   NVMLSIM_STRUCT535    1: the _v3 process lists write the 32-byte struct of 535.43 - 535.86
+ *   NVMLSIM_STRUCT535    1: the _v3 process lists write the 32-byte struct of 535.43 - 535.86 (0; with
+ *                        -DNVMLSIM_535 1)
  *   NVMLSIM_UNIFIED      zero: gb10 answers memory with 0 bytes in place of "not supported"
  *   NVMLSIM_FAN          1: fans exist (H100 SXM has none), 0: none
  *   NVMLSIM_FREEZE       freeze the simulated clock at this many seconds
@@ -67,6 +69,9 @@
 #define NVMLSIM_H
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
+#if defined(NVMLSIM_OLD) || defined(NVMLSIM_535)
+#define NVMLSIM_BEFORE_545
 #endif
 #include <stdatomic.h>
 #include <stdint.h>
