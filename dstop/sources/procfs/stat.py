@@ -181,6 +181,6 @@ def started_at_s(start_ticks: int, root: str = "/proc") -> float | None:
 
 
 def same_start(stat: Stat, started_at: float | None, root: str = "/proc") -> bool:
-    """Whether a process is the one that started then (seconds since the epoch); an unknown start is nobody's."""
+    """Whether a process started then (seconds since the epoch); an unknown start is nobody's."""
     now_s = started_at_s(stat.start_ticks, root)
     return now_s is not None and started_at is not None and abs(now_s - started_at) <= SAME_START_S
