@@ -46,6 +46,12 @@ def test_the_heaviest_rank_of_a_job_is_named(build):
     assert (row.ranks, row.world_size, row.label) == ((0, 1, 2, 3), 8, "job 77 4/8")
 
 
+def test_a_job_of_unknown_size_is_not_counted(build):
+    """Without a world size nobody knows how many ranks are missing; without ranks, how many are here."""
+    assert summed("job", ("77", "alice"), _job(build, 40, world=None)).label == "job 77"
+    assert summed("job", ("77", "alice"), [build.process(0, 1, world_size=8)]).label == "job 77"
+
+
 def test_a_stray_context_counts_for_its_rank(build):
     """The context that a rank keeps on another card is that rank's memory; its large row is named."""
     rows = [*_job(build, 40, 40), build.process(0, 101, 3, rank=1, world_size=8, job="77")]

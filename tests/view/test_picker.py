@@ -102,5 +102,10 @@ def test_slices_are_picked_by_room(build):
         "GPU 0 slice 3: its free memory is not known; GPU 0 slice 4: 1.0G free, 5.0G needed; "
         "GPU 1: not split by MIG"
     )
+    silent = build.sample(
+        gpus=[build.gpu(0, mig=parts, stale_s=2.0), build.gpu(1, mig=parts, fault="GPU is lost")]
+    )
+    with pytest.raises(DstopError, match="GPU 0: its driver does not answer; GPU 1: GPU is lost"):
+        pick_slices(silent, 1, 0)
     with pytest.raises(DstopError, match="there are 0 MIG slices"):
         pick_slices(server, 1, 0, only={7})

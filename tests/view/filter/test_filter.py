@@ -177,11 +177,13 @@ def test_any_text_is_a_filter_or_a_usage_error(text):
         assert error.message.startswith("filter: ")  # noqa: PT017 - most texts are filters
 
 
-def test_deep_brackets_are_refused_before_they_cost():
+def test_deep_brackets_are_refused_before_they_cost(build):
     """Brackets go as deep as a person needs, and no deeper."""
     assert parse("(" * DEEPEST + "a" + ")" * DEEPEST) == parse("a")
-    with pytest.raises(UsageError, match="too many brackets"):
-        parse("(" * 200 + "a" + ")" * 200)
+    assert parse("(a) " * (DEEPEST + 1)).matches(build.process(user="a"))
+    for depth in (DEEPEST + 1, 200):
+        with pytest.raises(UsageError, match="too many brackets"):
+            parse("(" * depth + "a" + ")" * depth)
 
 
 ROWS = st.fixed_dictionaries(
@@ -215,6 +217,20 @@ def test_spaces_do_not_matter(terms, spaces, joint):
     )
     assert parse(wide) == parse(plain)
     assert parse(f"  ( {plain} )  ") == parse(plain)
+
+
+def test_signs_need_no_spaces():
+    """Joining signs, single or doubled as in C, stand between terms with or without spaces."""
+    assert parse("a||b") == parse("a|b") == parse("a or b")
+    assert parse("a&&b") == parse("a&b") == parse("a b")
+
+
+def test_slashes_in_an_expression(build):
+    """A backslash keeps a slash in the expression; two of them are a backslash, and the slash ends it."""
+    row = build.process(command="a/b", cmdline=("c\\",))
+    assert parse(r"/^a\/b$/").matches(row)
+    assert parse(r"/^c\\/").matches(row)
+    assert not parse(r"/^a\\/").matches(row)
 
 
 def test_an_empty_filter_is_no_filter():

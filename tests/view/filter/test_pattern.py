@@ -64,25 +64,9 @@ ODD = [
 ]  # fmt: skip
 
 TEXTS = (
-    "",
-    "a",
-    "b",
-    "aa",
-    "aab",
-    "ab",
-    "xax",
-    "a{}",
-    "a{2",
-    "a{x}",
-    "{2}",
-    "a-e",
-    "]",
-    "a]",
-    "-",
-    "1",
-    "a\nb",
-    "É",
-)
+    "", "a", "b", "aa", "aab", "ab", "xax", "a{}", "a{2", "a{x}",
+    "{2}", "a-e", "]", "a]", "-", "1", "a\nb", "É",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("source", ODD)
@@ -156,6 +140,11 @@ def test_what_is_wrong_is_said_with_its_place(source, says, offset):
     with pytest.raises(PatternError, match=says) as caught:
         compile_pattern(source)
     assert caught.value.offset == offset
+
+
+def test_eighty_characters_are_not_too_many():
+    """The limit is on what is longer."""
+    assert compile_pattern("a" * 80).found_in("a" * 80)
 
 
 def test_patterns_of_one_source_are_equal():

@@ -21,6 +21,12 @@ def test_offers_names_and_choices(text, offered):
     assert suggest(text) == offered
 
 
+def test_offers_ten_at_most(build):
+    """A server of a thousand users does not fill the screen."""
+    rows = [build.process(user=f"user{number:02}") for number in range(20)]
+    assert suggest("user:", rows) == tuple(f"user:user{number:02}" for number in range(10))
+
+
 def test_offers_the_values_of_the_rows(build):
     """After a field, what the rows have of it is offered, quoted where it has a space, and can be parsed."""
     rows = [
