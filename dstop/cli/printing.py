@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dstop.cli.request import Request
     from dstop.model.frame import Frame
     from dstop.sources import Source
+    from dstop.view.arrange import View
 
 FIRST_PATIENCE_S = 5.0
 """How long one sample may wait for a slow driver: nothing is drawn meanwhile, and half an answer is none."""
@@ -77,7 +78,6 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
     from dstop.draw.host_line import problem_line  # noqa: PLC0415 - as above
     from dstop.draw.look import Look  # noqa: PLC0415 - as above
     from dstop.draw.once import once_lines  # noqa: PLC0415 - as above
-    from dstop.view.arrange import View  # noqa: PLC0415 - as above
 
     settings = request.settings
     ascii_only = settings.ascii or not terminal.speaks_unicode()
@@ -91,7 +91,7 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
         memory_thresholds=settings.memory_thresholds,
         user=_own_name(),
     )
-    view = View(sort=settings.sort, tree=settings.tree, group=settings.group)
+    view = view_of(request)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
 
     def draw(frame: Frame) -> bytes:
@@ -110,6 +110,19 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
         return (render(lines, color=color) + after).encode(encoding, "replace")
 
     return draw
+
+
+def view_of(request: Request) -> View:
+    """Give what the table is to be; the filter is part of it, so that the screen can show and change it."""
+    from dstop.view.arrange import View  # noqa: PLC0415 - as above
+
+    settings = request.settings
+    view = View(sort=settings.sort, tree=settings.tree, group=settings.group)
+    if request.filter is None:
+        return view
+    from dataclasses import replace  # noqa: PLC0415 - as above
+
+    return replace(view, filter=request.filter)
 
 
 def _own_name() -> str | None:

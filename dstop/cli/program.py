@@ -13,10 +13,12 @@ from dstop.cli.options import explain, request_of, typed, watch_options
 from dstop.errors import DstopError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dstop.cli.request import Request
+    from dstop.settings import Settings
     from dstop.sources import Source
+    from dstop.sources.hands import Hands
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -80,7 +82,13 @@ def dstop(context: click.Context, /, **_options: object) -> None:
     from dstop.cli.sources import open_source  # noqa: PLC0415 - a verb loads what it needs
 
     request = request_of(context)
-    watch(open_source(request), request)
+    watch(lambda: open_source(request), request, _host_hands)
+
+
+def _host_hands() -> Hands:
+    from dstop.sources.procfs.hands import HostHands  # noqa: PLC0415 - the screen alone has hands
+
+    return HostHands()
 
 
 @dstop.command()
@@ -99,7 +107,14 @@ def demo(context: click.Context, /, gpus: int, speed: float, **_options: object)
     from dstop.sources.demo.source import DemoSource  # noqa: PLC0415 - a verb loads what it needs
 
     request = request_of(context)
-    watch(DemoSource(gpus=gpus, speed=speed), request)
+    source = DemoSource(gpus=gpus, speed=speed)
+
+    def hands() -> Hands:
+        from dstop.sources.demo.hands import DemoHands  # noqa: PLC0415 - the screen alone has hands
+
+        return DemoHands(source)
+
+    watch(lambda: source, request, hands)
 
 
 @dstop.command()
@@ -141,16 +156,26 @@ def completion(shell: str) -> None:
     terminal.write(kind(dstop, {}, "dstop", "_DSTOP_COMPLETE").source().encode())
 
 
-def watch(source: Source, request: Request) -> None:
-    """Show a source on the screen, or print it."""
+def watch(open_source: Callable[[], Source], request: Request, hands: Callable[[], Hands]) -> None:
+    """Show a source on the screen, or print it; on the screen it is opened in the thread that reads it."""
     from dstop.cli.sources import Narrowed  # noqa: PLC0415 - a verb loads what it needs
 
-    narrowed = Narrowed(source, request)
-    if request.face == "live":
-        from dstop.ui.app import run_live  # noqa: PLC0415 - as above
+    if request.face != "live":
+        from dstop.cli.printing import print_samples  # noqa: PLC0415 - as above
 
-        run_live(narrowed, request.settings)
+        print_samples(Narrowed(open_source(), request), request)
         return
-    from dstop.cli.printing import print_samples  # noqa: PLC0415 - as above
+    from dstop.cli.printing import view_of  # noqa: PLC0415 - as above
+    from dstop.settings.save import save  # noqa: PLC0415 - as above
+    from dstop.ui.live import run_live  # noqa: PLC0415 - as above
 
-    print_samples(narrowed, request)
+    def keep(settings: Settings) -> None:
+        save(settings, request.config)
+
+    run_live(
+        lambda: Narrowed(open_source(), request),
+        request.settings,
+        view_of(request),
+        hands=None if request.source is not None else hands(),
+        save=keep,
+    )
