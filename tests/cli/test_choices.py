@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -59,29 +62,50 @@ def test_colour(choice, environ, is_terminal, colored):
     assert use_color(choice, environ, is_terminal=is_terminal) is colored
 
 
-def test_a_dumb_terminal_gets_one_sample(tmp_path):
-    """On a terminal without a cursor, `dstop demo` prints a sample without colour and stops."""
+def _on_a_terminal(folder, term, *words, keys=b""):
+    """Run dstop on a terminal of its own; the keys are pressed once a GPU is on the screen."""
     main, side = os.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
     root = str(Path(__file__).parents[2])
-    environ = {**os.environ, "TERM": "dumb", "PYTHONPATH": root, "XDG_CONFIG_HOME": str(tmp_path)}
+    environ = {**os.environ, "TERM": term, "PYTHONPATH": root, "XDG_CONFIG_HOME": str(folder)}
     with subprocess.Popen(
-        [sys.executable, "-m", "dstop", "demo", "--gpus", "1"],
-        env=environ,
-        stdin=side,
-        stdout=side,
-        stderr=side,
+        [sys.executable, "-m", "dstop", *words], env=environ, stdin=side, stdout=side, stderr=side
     ) as child:
         os.close(side)
         said = b""
         while True:
             try:
                 piece = os.read(main, 65536)
-            except OSError:
-                break
-            if not piece:
+            except OSError:  # the other end is closed
                 break
             said += piece
-        assert child.wait(30) == 0
+            if keys and b"?2004h" in said and b"H100" in said:  # Textual listens, and a frame was drawn
+                os.write(main, keys)
+                keys = b""
+        code = child.wait(60)
     os.close(main)
+    return code, said
+
+
+def test_a_dumb_terminal_gets_one_sample(tmp_path):
+    """On a terminal without a cursor, `dstop demo` prints a sample without colour and stops."""
+    code, said = _on_a_terminal(tmp_path, "dumb", "demo", "--gpus", "1")
+    assert code == 0
     assert b"H100" in said
     assert b"\x1b" not in said
+
+
+def test_a_terminal_gets_the_screen_until_q(tmp_path):
+    """On a real terminal the live screen comes, with the filter that was typed, and q leaves it."""
+    code, said = _on_a_terminal(tmp_path, "xterm-256color", "demo", "-f", "user:deepa", keys=b"q")
+    assert code == 0
+    assert b"user:deepa" in said
+    assert b"Traceback" not in said
+
+
+def test_a_gpu_that_is_not_there_ends_the_screen_with_one_line(tmp_path):
+    """A mistake that only the first reading can find is told as one line, on a terminal too."""
+    code, said = _on_a_terminal(tmp_path, "xterm-256color", "demo", "--gpus", "1", "-o", "9")
+    assert code == 2
+    assert said.startswith(b"dstop: --only: no GPU '9'")
+    assert said.count(b"\n") == 1
