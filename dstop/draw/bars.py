@@ -45,9 +45,10 @@ def stacked(parts: Sequence[tuple[float, str, str]], total: float, width: int) -
     spans: list[Span] = []
     edge, drawn = 0.0, 0
     for amount, char, role in parts[:-1]:
-        edge += max(0.0, amount)
-        end = min(width, round(edge / total * width))
-        if end == drawn and amount > 0 and drawn < width and edge / total * width > drawn:
+        edge = min(total, edge + max(0.0, amount))
+        reach = edge / total * width
+        end = round(reach)
+        if end == drawn and amount > 0 and drawn < width and reach > drawn:
             end = drawn + 1
         if end > drawn:
             spans.append((char * (end - drawn), role))

@@ -20,9 +20,10 @@ def host_line(frame: Frame, width: int) -> Line:
     """Name, CPU, memory, load, uptime, driver, clock; what does not fit is left out from the end."""
     sample = frame.sample
     host = sample.host
-    parts: list[Line] = [((f" {clean(host.name)} ", "title"),)]
+    parts: list[Line] = []
     if sample.simulated is not None:
         parts.append(((" SIMULATED ", "simulated"), (" ", "")))
+    parts.append(((f" {clean(host.name)} ", "title"),))
     cpu = host.cpu_pct
     bar = _BAR if width >= 100 else 0
     if cpu is not None:
@@ -44,7 +45,7 @@ def host_line(frame: Frame, width: int) -> Line:
         parts.append((("up ", "label"), (f"{duration_text(host.uptime_s)} ", "")))
     clock = time.strftime("%H:%M:%S ", time.localtime(sample.taken_at_ns / 1e9))
     right: Span = (clock, "label")
-    spans: list[Span] = []
+    spans: list[Span] = list(parts.pop(0))  # the machine's name, or that it is none, is never left out
     for part in parts:
         if line_cells(spans) + line_cells(part) + cells(clock) <= width:
             spans += part

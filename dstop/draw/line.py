@@ -19,6 +19,11 @@ _NARROW = re.compile(r"[ -~¡-¬®-˿‐-‧←-⇿─-◼⠀-⣿]*", re.ASCII).
 """Latin, our dashes, arrows, boxes, blocks and braille: one cell each, so that their count is their width."""
 _DELETE = 0x7F
 _C1_END = 0xA0
+_JOINERS = frozenset({0x200C, 0x200D, 0x20E3})
+_VARIATIONS = (0xFE00, 0xFE0F)
+_SKINS = (0x1F3FB, 0x1F3FF)
+_FLAG_LETTERS = (0x1F1E6, 0x1F1FF)
+_UNPRINTABLE = frozenset({"Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @lru_cache(maxsize=4096)
@@ -35,22 +40,24 @@ def cells(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def clean(text: str) -> str:
-    """Replace what would move the cursor, reorder or hide text: controls, bidi overrides, lone surrogates.
+    """Replace what would move the cursor, reorder, hide or join text: controls, bidi overrides, emoji joiners.
 
-    A command line may hold anything its author likes; on our screen it is text.
+    A command line may hold anything its author likes; on our screen it is text, each character as wide as it is alone.
     """
     if text.isascii() and text.isprintable():
         return text
-    kept = []
-    for char in text:
-        code = ord(char)
-        if code < ord(" ") or _DELETE <= code < _C1_END:
-            kept.append(" ")
-        elif unicodedata.category(char) in {"Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
-            kept.append("�")
-        else:
-            kept.append(char)
-    return "".join(kept)
+    return "".join(map(_cleaned, text))
+
+
+def _cleaned(char: str) -> str:
+    code = ord(char)
+    if code < ord(" ") or _DELETE <= code < _C1_END:
+        return " "
+    if code in _JOINERS or _VARIATIONS[0] <= code <= _VARIATIONS[1] or _SKINS[0] <= code <= _SKINS[1]:
+        return ""
+    if _FLAG_LETTERS[0] <= code <= _FLAG_LETTERS[1]:
+        return chr(ord("A") + code - _FLAG_LETTERS[0])
+    return "�" if unicodedata.category(char) in _UNPRINTABLE else char
 
 
 def crop(text: str, width: int) -> str:

@@ -8,7 +8,7 @@ from dstop.draw.line import clean, fit, fit_line
 from dstop.view.cells import cell
 from dstop.view.columns import GAP
 from dstop.view.order import SORT_KEYS
-from dstop.view.rows import AncestorRow, GroupRow, ProcessRow
+from dstop.view.rows import AncestorRow, GroupRow, ProcessRow, UnattributedRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +59,8 @@ def row_line(
         tagged: whether the user has marked it.
         shift: how many cells the command is scrolled to the left.
     """
+    if isinstance(row, UnattributedRow):
+        return _unattributed_line(row, columns, width, gpus)
     role = "tagged" if tagged else _role(row, look)
     gpu = gpus.get(_gpu_index(row))
     alarming = isinstance(row, ProcessRow) and row.process.state in _ALARMING_STATES
@@ -76,6 +78,20 @@ def row_line(
             text += piece + " " * GAP
     spans.append((text, role))
     return fit_line(tuple(spans), width, role)
+
+
+def _unattributed_line(
+    row: UnattributedRow, columns: Sequence[Column], width: int, gpus: Mapping[int, Gpu]
+) -> Line:
+    """Draw its GPU and size in their columns; the cause takes all that is left, for it is what one wants to read."""
+    gpu = gpus.get(row.unattributed.gpu_index)
+    text = ""
+    for column in columns:
+        text += fit(cell(row, column, 0, gpu), column.width, right=column.align == "right") + " " * GAP
+        if column.name == "mem":
+            break
+    cause = f"no listed process: {clean(row.unattributed.cause)}"
+    return fit_line(((text, "note"), (fit(cause, max(0, width - len(text))), "note")), width)
 
 
 def _role(row: Row, look: Look) -> str:

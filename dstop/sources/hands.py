@@ -28,7 +28,7 @@ class Hands(Protocol):
         """Give what a screen about one process shows."""
         ...
 
-    def parents(self, pids: Iterable[int]) -> Mapping[int, tuple[int, str]]:
+    def parents(self, pids: Iterable[int]) -> Mapping[int, tuple[int | None, str]]:
         """Give (parent pid, own command) of each of these processes and of their ancestors, for the tree."""
         ...
 

@@ -72,6 +72,7 @@ class DstopApp(App[None]):
         self.hands = hands
         self.look = look or Look()
         self.frame: Frame | None = None
+        self.failure: BaseException | None = None
         self.notice = ""
         self.theme_name = theme
         self._overview = OverviewScreen(view, settings.mode)
@@ -100,8 +101,9 @@ class DstopApp(App[None]):
         self._draw()
 
     def on_poller_failed(self, message: PollerFailed) -> None:
-        """End with the traceback: a screen that stands still on old numbers is the worst lie."""
-        raise message.error
+        """End, and let the caller raise it: a screen that stands still on old numbers is the worst lie."""
+        self.failure = message.error
+        self.exit(return_code=1)
 
     def _draw(self) -> None:
         screen = self.screen

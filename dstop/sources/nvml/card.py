@@ -137,12 +137,17 @@ class Card:
         refusals = [answer for answer in (memory, rates, power) if isinstance(answer, Unavailable)]
         for refusal in refusals:
             self._judge(refusal)
-        if isinstance(rates, Unavailable) and self._figures.values.get("mig_enabled"):
-            for name in ("utilization_gpu_pct", "utilization_memory_pct"):
-                self._figures.miss(name, "not counted while MIG is on")
+        self._explain_mig()
         if len(refusals) == 3 and all(refusal.code not in MILD for refusal in refusals):  # noqa: PLR2004
             raise GpuFaultError(refusals[0].reason)
         return memory
+
+    def _explain_mig(self) -> None:
+        """Say why a board that counts its utilisation at other times does not now."""
+        if self._figures.values.get("mig_enabled"):
+            for name in ("utilization_gpu_pct", "utilization_memory_pct"):
+                if self._figures.values[name] is None:
+                    self._figures.miss(name, "not counted while MIG is on")
 
     def _judge(self, refusal: Unavailable) -> None:
         """Raise for a refusal that speaks of more than one figure."""
@@ -154,6 +159,7 @@ class Card:
     def _read_slow(self) -> None:
         classes.read_slow(self._driver, self.handle, self._figures)
         on = self._figures.values.get("mig_enabled") is True
+        self._explain_mig()
         self._slices = mig.read_layout(self._driver, self.handle) if on else ()
 
     def _read_medium(self, memory: Memory | Unavailable, now_s: float) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import ctypes
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from dstop.sources.nvml.reasons import (
     FUNCTION_NOT_FOUND,
     NOT_SUPPORTED,
     VERSION_MISMATCH,
     Unavailable,
+    absent,
     is_absent,
 )
 
@@ -19,6 +21,24 @@ if TYPE_CHECKING:
 UNIFIED = "unified memory: the total is the host's, used is the sum over the processes"
 _OLD = "this driver does not tell it apart from used memory (510 and newer do)"
 _MAX_BYTES = 2**50
+
+
+class _InfoV1(ctypes.Structure):
+    """nvml.h, nvmlMemory_t."""
+
+    _fields_: ClassVar = [(name, ctypes.c_ulonglong) for name in ("total", "free", "used")]
+
+
+class _InfoV2(ctypes.Structure):
+    """nvml.h, nvmlMemory_v2_t."""
+
+    _fields_: ClassVar = [
+        ("version", ctypes.c_uint),
+        *((name, ctypes.c_ulonglong) for name in ("total", "reserved", "free", "used")),
+    ]
+
+
+_VERSION_2 = ctypes.sizeof(_InfoV2) | 2 << 24
 
 
 class Memory(NamedTuple):
@@ -35,14 +55,14 @@ def read_memory(driver: Driver, handle: object) -> Memory | Unavailable:
 
     A board without memory of its own gives Unavailable with NOT_SUPPORTED: such drivers refuse, or say 0.
     """
-    info = driver.ask("nvmlDeviceGetMemoryInfo", handle, driver.nvml.nvmlMemory_v2)
-    reserved: int | None = None
-    if is_absent(info) and info.code in (FUNCTION_NOT_FOUND, VERSION_MISMATCH):
-        info = driver.ask("nvmlDeviceGetMemoryInfo", handle)
-    elif not is_absent(info):
-        reserved = int(info.reserved)
-    if isinstance(info, Unavailable):
-        return info
+    info: _InfoV1 | _InfoV2 = _InfoV2(version=_VERSION_2)
+    code = driver.raw("nvmlDeviceGetMemoryInfo_v2", handle, ctypes.byref(info))
+    reserved: int | None = None if code else int(info.reserved)
+    if code in (FUNCTION_NOT_FOUND, VERSION_MISMATCH):
+        info = _InfoV1()
+        code = driver.raw("nvmlDeviceGetMemoryInfo", handle, ctypes.byref(info))
+    if code:
+        return absent(code)
     total, used, free = int(info.total), int(info.used), int(info.free)
     if total == 0:
         return Unavailable("the driver gives no memory of the board's own", NOT_SUPPORTED)

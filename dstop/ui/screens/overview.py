@@ -11,7 +11,7 @@ from textual.binding import Binding
 from dstop.draw.overview import Overview, OverviewState, overview
 from dstop.errors import DstopError
 from dstop.ui.screens.base import FrameScreen
-from dstop.ui.screens.keys import OVERVIEW_BINDINGS, OVERVIEW_KEYS
+from dstop.ui.keys import OVERVIEW_BINDINGS, OVERVIEW_KEYS
 from dstop.view.arrange import View, arrange
 from dstop.view.order import SORT_KEYS
 from dstop.view.rows import AncestorRow, GroupRow, ProcessRow, UnattributedRow

@@ -1,0 +1,115 @@
+"""`dstop` on a terminal: the driver opens, the first frame is painted, and Textual comes up behind it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dstop.draw.look import Look
+from dstop.draw.palette import theme_for
+from dstop.monitor import Monitor
+from dstop.ui.poller import Poller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dstop.model.frame import Frame
+    from dstop.settings import Settings
+    from dstop.sources import Source
+    from dstop.sources.hands import Hands
+    from dstop.view.arrange import View
+
+FIRST_FRAME_PATIENCE_S = 1.0
+"""How long a blank terminal is better than a screen that says nothing: a driver that hangs must not hide dstop."""
+
+
+def run_live(
+    make_source: Callable[[], Source],
+    settings: Settings,
+    view: View,
+    *,
+    hands: Hands | None = None,
+    save: Callable[[Settings], None] | None = None,
+) -> None:
+    """Show the live screen until the user leaves it.
+
+    Args:
+        make_source: opens the source; called in the polling thread.
+        settings: what the user has configured.
+        view: what the table shows first.
+        hands: asks and signals processes; None where there are none behind the source.
+        save: writes the settings when the user asks for it.
+
+    Raises:
+        SourceError: when there is nothing to show.
+    """
+    theme = theme_for(settings.theme, os.environ)
+    look = Look(
+        utilization_thresholds=settings.utilization_thresholds,
+        memory_thresholds=settings.memory_thresholds,
+        user=_user(),
+    )
+    poller = Poller(lambda: Monitor(make_source(), interval_s=settings.interval_s), settings.interval_s)
+    poller.start()
+    try:
+        frame = poller.first_frame(FIRST_FRAME_PATIENCE_S)
+        with _terminal():
+            if frame is not None:
+                _paint(frame, settings, view, theme, look)
+            from dstop.ui.app import DstopApp  # noqa: PLC0415 - this is the import the painting hides
+
+            app = DstopApp(poller, settings, view=view, theme=theme, hands=hands, look=look, save=save)
+            app.run()
+        if app.failure is not None:
+            raise app.failure
+    finally:
+        poller.stop()
+
+
+def _paint(frame: Frame, settings: Settings, view: View, theme: str, look: Look) -> None:
+    from dstop.draw.overview import OverviewState, overview  # noqa: PLC0415 - after the poller has its start
+    from dstop.draw.splash import painted  # noqa: PLC0415
+    from dstop.ui.keys import OVERVIEW_KEYS  # noqa: PLC0415
+    from dstop.view.arrange import arrange  # noqa: PLC0415
+
+    width, height = os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    state = OverviewState(mode=settings.mode, sort=view.sort, reverse=view.reverse, keys=OVERVIEW_KEYS, now_ns=time.time_ns())
+    drawn = overview(frame, arrange(frame.sample, view), state, width, height, look)
+    sys.stdout.write(painted(drawn.lines, theme, os.environ, marked=drawn.marked, ascii_only=settings.ascii))
+    sys.stdout.flush()
+
+
+@contextmanager
+def _terminal() -> Iterator[None]:
+    """Keep keys from being echoed until Textual takes the terminal, and give it back as it was whatever happens."""
+    import termios  # noqa: PLC0415 - only with a terminal
+
+    from dstop.draw.splash import LEAVE  # noqa: PLC0415
+
+    descriptor = sys.stdin.fileno()
+    try:
+        before = termios.tcgetattr(descriptor)
+    except termios.error:
+        yield
+        return
+    quiet = termios.tcgetattr(descriptor)
+    quiet[3] &= ~(termios.ECHO | termios.ICANON)
+    termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        sys.stdout.write(LEAVE)
+        sys.stdout.flush()
+        termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+
+def _user() -> str | None:
+    import pwd  # noqa: PLC0415
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return None
