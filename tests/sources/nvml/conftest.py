@@ -38,7 +38,9 @@ class TwinHost:
     def _view(self, pid):
         why = self.strangers.get(pid)
         if why is not None:
-            return HostView(facts=ProcessFacts(pid=pid, unavailable={"command": why}), unavailable={"cpu_pct": why})
+            return HostView(
+                facts=ProcessFacts(pid=pid, unavailable={"command": why}), unavailable={"cpu_pct": why}
+            )
         facts = ProcessFacts(pid=pid, started_at_s=float(pid), command=f"job{pid}")
         return HostView(facts=facts, cpu_pct=1.0, rss_bytes=GIB, state="R")
 

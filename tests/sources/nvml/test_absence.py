@@ -16,7 +16,11 @@ CASES = [
     (Evidence(code=12, wsl=True), "WSL", "on Windows"),
     (Evidence(code=12, wsl=True, wsl_library=True), "WSL", "LD_LIBRARY_PATH=/usr/lib/wsl/lib"),
     (Evidence(code=12, kernel_version="580.95.05"), "580.95.05 runs", "user part"),
-    (Evidence(code=18, kernel_version="570.1.2", library_version="580.95.05"), "570.1.2, the NVML library 580.95.05", "reboot, or reload"),
+    (
+        Evidence(code=18, kernel_version="570.1.2", library_version="580.95.05"),
+        "570.1.2, the NVML library 580.95.05",
+        "reboot, or reload",
+    ),
     (Evidence(code=18, container="docker"), "mismatch", "restart the container"),
     (Evidence(code=9), "not loaded", "modprobe nvidia"),
     (Evidence(code=9, modules=frozenset({"nouveau"})), "nouveau has the GPU", "blacklist nouveau"),
@@ -46,7 +50,11 @@ def test_what_is_missing_and_how_to_mend_it(evidence, message, fix):
 
 @pytest.mark.parametrize(
     ("evidence", "fix"),
-    [(Evidence(code=0, container="docker"), "--gpus all"), (Evidence(code=0, pci_gpus=2), "NVRM"), (Evidence(code=0), "lspci")],
+    [
+        (Evidence(code=0, container="docker"), "--gpus all"),
+        (Evidence(code=0, pci_gpus=2), "NVRM"),
+        (Evidence(code=0), "lspci"),
+    ],
 )
 def test_a_driver_without_gpus(evidence, fix):
     """A driver that counts none says so, with where to look."""
@@ -84,7 +92,12 @@ def test_evidence_of_a_machine(tmp_path):
 def test_a_machine_that_says_nothing_is_unknown(tmp_path):
     """An empty file system gives no facts and no exception, and garbage no versions."""
     empty = gather(9, root=tmp_path)
-    assert (empty.modules, empty.kernel_version, empty.pci_gpus, empty.secure_boot) == (None, None, None, None)
+    assert (empty.modules, empty.kernel_version, empty.pci_gpus, empty.secure_boot) == (
+        None,
+        None,
+        None,
+        None,
+    )
     version = tmp_path / "proc/driver/nvidia/version"
     version.parent.mkdir(parents=True)
     version.write_bytes(b"\xff\x00NVRM version: \x1b[31m ..")

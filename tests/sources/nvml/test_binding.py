@@ -76,6 +76,7 @@ def test_text_that_is_not_utf8_is_garble_and_no_exception():
 
 def test_text_of_the_library_is_cleaned():
     """NUL, invalid bytes and escape sequences in a name do not reach the terminal."""
+
     def fill(buffer, _size):
         ctypes.memmove(buffer, b"NVIDIA \xff\x1b[31mH100\0garbage", 24)
         return 0
@@ -131,7 +132,9 @@ def test_closing_shuts_down_when_nothing_is_under_way():
     with pytest.raises(ClosedError):
         binding.ask("good")
     with pytest.raises(ClosedError):
-        binding.raw("nvmlLibFunction") if setattr(module.nvmlLib, "nvmlLibFunction", lambda: 0) is None else None
+        binding.raw("nvmlLibFunction") if setattr(
+            module.nvmlLib, "nvmlLibFunction", lambda: 0
+        ) is None else None
 
 
 def test_a_foreign_pynvml_is_told_from_nvidias():

@@ -25,7 +25,9 @@ def waiting(events):
 def test_xids_go_to_their_gpu_and_the_last_sixteen_stay(twin_driver):
     """An error is told of the card whose handle it carries, with its code and the time; old ones go."""
     events = [event(200, 79), event(300, 1), *(event(100, code) for code in range(20))]
-    driver = twin_driver(nvmlEventSetCreate="set", nvmlDeviceRegisterEvents=None, nvmlEventSetWait_v2=waiting(events))
+    driver = twin_driver(
+        nvmlEventSetCreate="set", nvmlDeviceRegisterEvents=None, nvmlEventSetWait_v2=waiting(events)
+    )
     watch = XidWatch(driver, lambda: [(0, pointer(100)), (1, pointer(200))], wall_ns=lambda: 5)
     watch.prompt()
     assert [(xid.code, xid.at_ns) for xid in watch.of(1)] == [(79, 5)]
@@ -54,7 +56,9 @@ def test_a_storm_of_events_ends(twin_driver):
 
 def test_an_event_set_that_died_is_made_anew(twin_driver):
     """After the driver went away the set is of no use; the next pass makes and registers another."""
-    driver = twin_driver(nvmlEventSetCreate="set", nvmlDeviceRegisterEvents=None, nvmlEventSetWait_v2=absent(1))
+    driver = twin_driver(
+        nvmlEventSetCreate="set", nvmlDeviceRegisterEvents=None, nvmlEventSetWait_v2=absent(1)
+    )
     handle = pointer(100)
     watch = XidWatch(driver, lambda: [(0, handle)])
     watch.prompt()

@@ -17,7 +17,11 @@ FORMATS = {16: "=I4xQ", 24: "=I4xQII", 32: "=I4xQIIQ"}
 
 rows = st.lists(
     st.tuples(
-        st.integers(1, PID_MAX), st.integers(0, CARD), st.integers(0, 6), st.integers(0, 6), st.integers(0, CARD)
+        st.integers(1, PID_MAX),
+        st.integers(0, CARD),
+        st.integers(0, 6),
+        st.integers(0, 6),
+        st.integers(0, CARD),
     ),
     min_size=1,
     max_size=40,
@@ -39,10 +43,17 @@ def test_rows_come_back_as_the_driver_wrote_them(entries, case):
     assert parsed.dropped == 0
     assert [(row.pid, row.memory_bytes) for row in parsed.rows] == [entry[:2] for entry in entries]
     if size > 16:
-        assert [(row.gpu_instance_id, row.compute_instance_id) for row in parsed.rows] == [e[2:4] for e in entries]
+        assert [(row.gpu_instance_id, row.compute_instance_id) for row in parsed.rows] == [
+            e[2:4] for e in entries
+        ]
 
 
-@given(st.binary(max_size=512), st.integers(-5, 2**32), st.sampled_from([1, 2, 3]), st.none() | st.integers(0, CARD))
+@given(
+    st.binary(max_size=512),
+    st.integers(-5, 2**32),
+    st.sampled_from([1, 2, 3]),
+    st.none() | st.integers(0, CARD),
+)
 def test_no_bytes_make_it_fail_or_give_an_impossible_row(raw, count, version, memory):
     """Random bytes with any count give rows that can be true, or none, and never an exception."""
     parsed = parse_rows(raw, count, version, memory_bytes=memory, pid_max=PID_MAX)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from dstop.sources.nvml.figures import Figures, checked, percent
 from dstop.sources.nvml.memory import Memory, put_memory, read_memory
 from dstop.sources.nvml.reasons import NOT_SUPPORTED, Unavailable, absent
 
+V1, V2 = "nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2"
 
-def v2(total=100, used=30, free=60, reserved=10):
-    return SimpleNamespace(total=total, used=used, free=free, reserved=reserved)
+
+def saying(total=100, used=30, free=60, reserved=10):
+    """Give a driver function that fills the struct it is handed."""
+
+    def fill(_handle, reference):
+        info = reference._obj
+        info.total, info.used, info.free = total, used, free
+        if hasattr(info, "version"):
+            assert info.version == 0x02000028
+            info.reserved = reserved
+        return 0
+
+    return fill
 
 
 def test_used_memory_is_without_what_the_driver_keeps(twin_driver):
     """Memory info v2 tells the reserve apart, and so do we."""
-    assert read_memory(twin_driver(nvmlDeviceGetMemoryInfo=v2()), "h") == Memory(100, 30, 60, 10)
+    assert read_memory(twin_driver(**{V2: saying()}), "h") == Memory(100, 30, 60, 10)
 
 
 def test_an_old_driver_gives_used_with_its_reserve_and_the_reason(twin_driver):
     """Where v2 is missing v1 is taken, and the reserve is absent with a reason, not 0."""
-    driver = twin_driver(
-        nvmlDeviceGetMemoryInfo=lambda _handle, version=None: absent(13) if version else v2(used=40)
-    )
+    driver = twin_driver(**{V2: 13, V1: saying(used=40)})
     figures = Figures()
     put_memory(figures, read_memory(driver, "h"))
     assert figures.values["memory_used_bytes"] == 40
@@ -32,11 +40,11 @@ def test_an_old_driver_gives_used_with_its_reserve_and_the_reason(twin_driver):
     assert "510" in figures.reasons()["memory_reserved_bytes"]
 
 
-@pytest.mark.parametrize("answer", [absent(NOT_SUPPORTED), v2(0, 0, 0, 0)])
+@pytest.mark.parametrize("answer", [NOT_SUPPORTED, saying(0, 0, 0, 0)])
 def test_a_board_without_memory_of_its_own_is_unified(twin_driver, answer):
     """Both ways of saying "I have none" mean that the memory is the host's."""
     figures = Figures()
-    put_memory(figures, read_memory(twin_driver(nvmlDeviceGetMemoryInfo=answer), "h"))
+    put_memory(figures, read_memory(twin_driver(**{V2: answer}), "h"))
     assert figures.values["unified_memory"] is True
     assert "unified" in figures.reasons()["memory_reserved_bytes"]
 
@@ -44,14 +52,14 @@ def test_a_board_without_memory_of_its_own_is_unified(twin_driver, answer):
 def test_no_permission_is_not_unified_memory(twin_driver):
     """A refusal for want of rights says nothing of the board."""
     figures = Figures()
-    put_memory(figures, read_memory(twin_driver(nvmlDeviceGetMemoryInfo=absent(4)), "h"))
+    put_memory(figures, read_memory(twin_driver(**{V2: 4}), "h"))
     assert figures.values["unified_memory"] is False
     assert "root only" in figures.reasons()["memory_total_bytes"]
 
 
 def test_more_used_than_there_is_is_not_believed(twin_driver):
     """A used figure above the total is dropped with what the driver said."""
-    answer = read_memory(twin_driver(nvmlDeviceGetMemoryInfo=v2(used=2**63)), "h")
+    answer = read_memory(twin_driver(**{V2: saying(used=2**63)}), "h")
     assert isinstance(answer, Unavailable)
     assert str(2**63) in answer.reason
 

@@ -112,7 +112,9 @@ def test_a_lost_gpu_is_a_tombstone_and_heals(machine, rig):
     assert back.temperature_c is not None
 
 
-@pytest.mark.parametrize("fault", ["unknown", "reset_required", "timeout", "uninitialized", "insufficient_power"])
+@pytest.mark.parametrize(
+    "fault", ["unknown", "reset_required", "timeout", "uninitialized", "insufficient_power"]
+)
 def test_a_gpu_that_answers_nothing_says_why(machine, rig, fault):
     """Any error of all calls of one card is its fault line, and no other card's."""
     source = machine()
