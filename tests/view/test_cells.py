@@ -118,6 +118,17 @@ def test_a_job_says_which_rank_is_too_heavy(build):
     )
 
 
+def test_a_balanced_job_blames_nobody(build):
+    """Ranks that weigh the same are not compared, and a folded group has a plus; its user is the job's owner."""
+    rows = [build.process(rank, rank + 1, 40, rank=rank, world_size=2, job="7") for rank in range(2)]
+    job = summed("job", ("7", "alice"), rows, {("group", "job", "7", "alice")})
+    texts = _cells(build, job)
+    assert texts["command"] == "+ job 7 2/2: 2 processes"
+    assert texts["user"] == "alice"
+    person = _cells(build, summed("user", ("bob", None), rows[:1]))
+    assert (person["user"], person["command"]) == ("bob", "- bob: 1 process")
+
+
 def build_group(rows):
     """Sum rows as a job."""
     return summed("job", ("7", "alice"), rows)

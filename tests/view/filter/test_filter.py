@@ -240,6 +240,16 @@ def test_an_empty_filter_is_no_filter():
     assert parse("a")
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("5m", 300), ("2h", 7200), ("1d", 86400), ("1w", 604800), ("1h30m", 5400)],
+)
+def test_ages_are_exact(build, text, seconds):
+    """Each unit of time is as long as it is."""
+    row = build.process(started_at_s=build.now_ns / 1e9 - seconds)
+    assert parse(f"age:{text}").matches(row, now_ns=build.now_ns)
+
+
 def test_names_with_colons_are_words(build):
     """The engine processes of vLLM have `::` in their names; that is no field."""
     row = build.process(command="VLLM::EngineCore")
