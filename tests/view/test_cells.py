@@ -119,7 +119,7 @@ def test_a_job_says_which_rank_is_too_heavy(build):
 
 
 def test_a_balanced_job_blames_nobody(build):
-    """Ranks that weigh the same are not compared, and a folded group has a plus; its user is the job's owner."""
+    """Ranks that weigh the same are not compared, a folded group has a plus, and its user owns the job."""
     rows = [build.process(rank, rank + 1, 40, rank=rank, world_size=2, job="7") for rank in range(2)]
     job = summed("job", ("7", "alice"), rows, {("group", "job", "7", "alice")})
     texts = _cells(build, job)
