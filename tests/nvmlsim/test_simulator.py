@@ -166,6 +166,28 @@ def test_a_hanging_card_blocks_its_own_caller_alone(rig, nvml):
     assert done.is_set()
 
 
+def test_a_fault_is_seen_at_once_by_a_program_of_many_threads(rig, nvml):
+    """Other threads that call at the same moment do not keep a call from seeing the newest fault file."""
+    cards = nvml()
+    stop = threading.Event()
+
+    def hammer() -> None:
+        while not stop.is_set():
+            pynvml.nvmlDeviceGetIndex(cards[1])
+
+    threads = [threading.Thread(target=hammer) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    seen = []
+    for turn in range(100):
+        rig.faults("gpu 0 lost" if turn % 2 else "")
+        seen.append(answer(pynvml.nvmlDeviceGetIndex, cards[0]))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert seen == ["ok", "GpuIsLost"] * 50
+
+
 def test_process_lists_in_every_version_agree(nvml):
     """The lists of version 2 and 3 and the detail list name the same processes."""
     card = nvml(freeze=50)[0]

@@ -115,7 +115,9 @@ static void reread(const struct stat *st) {
 void faults_poll(void) {
     if (!*settings.fault_file) return;
     u64 now = mono_ms(), at = atomic_load(&looked_at_ms);
-    if ((at && now - at < settings.fault_ms) || pthread_mutex_trylock(&lock)) return;
+    if (at && now - at < settings.fault_ms) return;
+    if (!settings.fault_ms) pthread_mutex_lock(&lock);      /* "every call looks" holds for threads too */
+    else if (pthread_mutex_trylock(&lock)) return;
     struct stat st;
     atomic_store(&looked_at_ms, now);
     if (stat(settings.fault_file, &st)) {
