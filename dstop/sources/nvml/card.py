@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _LOST = frozenset({15, 16, 28})
 """GPU_IS_LOST, RESET_REQUIRED, GPU_NOT_FOUND: said of memory, utilisation or power, they speak of the GPU."""
+_SLOW_PASS_S = 0.05
 _STATIC = ("uuid", "name", "pci_bus_id")
 _ABSENT_AT_FIRST = tuple(
     field.name for field in fields(Gpu) if field.default is None and field.name != "fault"
@@ -58,6 +59,8 @@ class Card:
         self.reading: Reading | None = None
         self.handle: Any = None
         self.minor: int | None = None
+        # Until a pass has shown otherwise: then the fast figures are not held back for the others.
+        self._is_slow = True
         self._driver, self._clock, self._watched, self._xids = driver, clock, watched, xids
         self._pid_max = pid_max
         self._figures = Figures()
@@ -73,14 +76,16 @@ class Card:
         try:
             self._begin()
             memory = self._fast()
-            self._publish(now_s)
             medium, slow = self._medium.now(now_s), self._slow.now(now_s)
+            if self._is_slow or not (medium or slow):
+                self._publish(now_s)
             if slow:
                 self._read_slow()
             if medium:
                 self._read_medium(memory, now_s)
             if medium or slow:
                 self._publish(now_s)
+            self._is_slow = self._clock() - now_s > _SLOW_PASS_S
         except GpuFaultError as fault:
             self._bury(fault.reason, now_s)
         except DriverGoneError as gone:

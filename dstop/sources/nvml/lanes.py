@@ -64,7 +64,7 @@ class Lanes:
         self._done = Condition(self._lock)
         self._slots: list[_Slot] = []
         self._lanes: list[_Lane] = []
-        self._pass = 0
+        self._pass = self._linger_pass = 0
         self._spread = False
         self._quick_since: float | None = None
         self._error: BaseException | None = None
@@ -84,8 +84,10 @@ class Lanes:
             self._slots = [known.get(id(job)) or self._new_slot(job) for job in jobs]
             self._retire_idle()
 
-    def run(self, patience_s: float) -> frozenset[int]:
+    def run(self, patience_s: float, *, linger: bool = True) -> frozenset[int]:
         """Do a pass; give the ids (`id(job)`) of the jobs that were not done within `patience_s`.
+
+        With `linger` the jobs' long parts follow, after the pass; without, nobody looks at them.
 
         Raises:
             BaseException: what a job raised, since that is a bug and must not hide in a thread.
@@ -93,6 +95,7 @@ class Lanes:
         started = time.monotonic()
         with self._lock:
             self._pass += 1
+            self._linger_pass = self._pass if linger else self._linger_pass
             self._work.notify_all()
             if not self._spread and not self._wait(started + min(SPREAD_AFTER_S, patience_s / 2)):
                 self._spread_out()
@@ -170,7 +173,7 @@ class Lanes:
         for slot in mine:
             if slot.prompted < self._pass:
                 return slot, True
-        waiting = [slot for slot in mine if slot.lingered < self._pass]
+        waiting = [slot for slot in mine if slot.lingered < self._linger_pass]
         return (min(waiting, key=lambda slot: slot.lingered), False) if waiting else None
 
     def _serve(self, lane: _Lane) -> None:

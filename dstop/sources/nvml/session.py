@@ -80,6 +80,7 @@ class Session:
         self._xids = XidWatch(binding, self._handles)
         self.cards: list[Card] = []
         self._lanes = Lanes()
+        self._lingered = False
         self._adopt()
 
     def read(self, patience_s: float) -> list[tuple[Gpu, Reading | None]]:
@@ -89,7 +90,10 @@ class Session:
             DriverGoneError: when no card could be read because the driver as a whole is away.
         """
         began_s = time.monotonic()
-        late = self._lanes.run(patience_s)
+        watched = bool(self._watched())
+        # Once more after nobody looks any more: to let go.
+        late = self._lanes.run(patience_s, linger=watched or self._lingered)
+        self._lingered = watched
         self._adopt()
         answered = [card.reading for card in self.cards if id(card) not in late and card.reading is not None]
         if answered and all(reading.gone is not None for reading in answered):

@@ -1,4 +1,4 @@
-"""Twins of the host and of the driver, and a source on the simulated machine that is closed after the test."""
+"""Twins of the host and of the driver, and a source on the simulated machine, closed after the test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class TwinHost:
         self.stopped = False
         self.totals = (512 * GIB, 100 * GIB)
 
-    def views(self, pids, now_s):
+    def views(self, pids, _now_s):
+        """Give a view of each PID."""
         self.asked += 1
         return {pid: self._view(pid) for pid in pids}
 
@@ -45,13 +46,16 @@ class TwinHost:
         return HostView(facts=facts, cpu_pct=1.0, rss_bytes=GIB, state="R")
 
     def host(self):
+        """Give the host's totals."""
         return Host(name="twin", memory_total_bytes=self.totals[0], memory_used_bytes=self.totals[1])
 
-    def holders(self, minor_to_index):
+    def holders(self, _minor_to_index):
+        """Give those that the test put there."""
         self.scans += 1
         return self.found, True
 
     def stop(self):
+        """Remember it."""
         self.stopped = True
 
 
@@ -64,26 +68,31 @@ class TwinDriver:
         self.nvml = SimpleNamespace(nvmlMemory_v2=0x02000028)
 
     def ask(self, name, *args):
+        """Answer as pynvml would."""
         self.calls.append((name, *args))
         answer = self.answers.get(name, absent(13))
         return answer(*args) if callable(answer) else answer
 
     def raw(self, name, *args):
+        """Answer as the library would, with a code."""
         self.calls.append((name, *args))
         answer = self.answers.get(name, 13)
         return answer(*args) if callable(answer) else answer
 
     def text(self, name, *handle):
+        """Answer with text."""
         return self.ask(name, *handle)
 
 
 @pytest.fixture
 def twin_host() -> TwinHost:
+    """Give a host that knows everybody."""
     return TwinHost()
 
 
 @pytest.fixture
 def twin_driver() -> Callable[..., TwinDriver]:
+    """Give the class of drivers that answer as they are told."""
     return TwinDriver
 
 

@@ -35,6 +35,8 @@ def twin_pynvml(**functions) -> ModuleType:
 
 
 def failing(code):
+    """Give a function that fails with this code."""
+
     def function(*_args):
         raise TwinError(code)
 
@@ -140,8 +142,8 @@ def test_closing_shuts_down_when_nothing_is_under_way():
 def test_a_foreign_pynvml_is_told_from_nvidias():
     """A module of that name without NVIDIA's functions is named with its place; an old one is called old."""
     foreign = ModuleType("pynvml")
-    foreign.__file__ = "/tmp/pynvml.py"
-    assert "/tmp/pynvml.py" in impostor(foreign)
+    foreign.__file__ = "/elsewhere/pynvml.py"
+    assert "/elsewhere/pynvml.py" in impostor(foreign)
     assert "shadows" in impostor(foreign)
     old = twin_pynvml(nvmlDeviceGetCount=None, nvmlDeviceGetHandleByIndex=None)
     assert "too old" in impostor(old)

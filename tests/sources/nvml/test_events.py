@@ -8,12 +8,16 @@ from types import SimpleNamespace
 from dstop.sources.nvml.events import KEPT, XidWatch
 from dstop.sources.nvml.reasons import absent
 
+HANDLE = ctypes.c_void_p(100)
+
 
 def pointer(number):
+    """Give a handle."""
     return ctypes.c_void_p(number)
 
 
 def event(number, code, kind=8):
+    """Give what the driver says of an Xid."""
     return SimpleNamespace(device=pointer(number), eventType=kind, eventData=code)
 
 
@@ -49,7 +53,7 @@ def test_a_storm_of_events_ends(twin_driver):
     driver = twin_driver(
         nvmlEventSetCreate="set", nvmlDeviceRegisterEvents=None, nvmlEventSetWait_v2=lambda *_: event(100, 31)
     )
-    watch = XidWatch(driver, lambda handle=pointer(100): [(0, handle)])
+    watch = XidWatch(driver, lambda: [(0, HANDLE)])
     watch.prompt()
     assert len(watch.of(0)) == KEPT
 

@@ -29,6 +29,7 @@ class TwinJob:
         self.error: Exception | None = None
 
     def prompt(self):
+        """Wait at the gate, and count."""
         self.inside += 1
         self.overlapped |= self.inside > 1
         self.threads.add(get_ident())
@@ -39,12 +40,14 @@ class TwinJob:
         self.inside -= 1
 
     def linger(self):
+        """Count."""
         self.lingers += 1
         self.lingered.set()
 
 
 @pytest.fixture
 def lanes():
+    """Give a function that makes lanes, which are stopped after the test."""
     made: list[Lanes] = []
 
     def make(jobs):
@@ -78,7 +81,7 @@ def test_one_that_hangs_does_not_stop_the_others(lanes):
 
 
 def test_it_heals_by_itself_when_the_call_returns(lanes):
-    """Once the hanging call comes back, the job takes part in the next pass, and was never done twice at once."""
+    """Once the call comes back the job takes part in the next pass, and was never done twice at once."""
     jobs = [TwinJob(open_gate=False), TwinJob()]
     served = lanes(jobs)
     served.run(0.05)
@@ -116,6 +119,15 @@ def test_what_takes_long_comes_after_all_that_is_waited_for(lanes):
     served.run(FOREVER_S)
     for job in jobs:
         assert job.lingered.wait(FOREVER_S)
+
+
+def test_long_parts_are_left_out_when_nobody_looks(lanes):
+    """A pass without them does the prompt parts alone."""
+    job = TwinJob()
+    served = lanes([job])
+    for _ in range(5):
+        served.run(FOREVER_S, linger=False)
+    assert (job.prompts, job.lingers) == (5, 0)
 
 
 def test_a_bug_in_a_job_is_raised_where_the_pass_is_waited_for(lanes):

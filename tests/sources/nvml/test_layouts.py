@@ -71,7 +71,7 @@ def test_an_impossible_row_is_dropped_and_counted():
 
 
 def test_pids_of_another_kernel_are_kept_when_all_are():
-    """Where every PID is above our kernel's they are the numbers of another kernel, and their memory is real."""
+    """Where every PID is above our kernel's they are another kernel's, and their memory is real."""
     entries = [(PID_MAX + 1, 2**30, NA, NA), (PID_MAX + 2, 2**31, NA, NA)]
     parsed = parse_rows(written(24, entries), 2, 3, memory_bytes=CARD, pid_max=PID_MAX)
     assert [row.pid for row in parsed.rows] == [PID_MAX + 1, PID_MAX + 2]

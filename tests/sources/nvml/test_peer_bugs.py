@@ -64,7 +64,7 @@ def test_bug_04_the_total_is_the_cards_memory_without_bar1(machine, rig):
 
 @pytest.mark.parametrize("unified", ["", "zero"])
 def test_bug_05_unified_memory_is_not_the_hosts_use(machine, unified):
-    """An idle GB10 shows what its processes hold, not what the host uses, whichever way its driver says so."""
+    """An idle GB10 shows what its processes hold, not what the host uses, however its driver says so."""
     gpu = machine(gpus=1, procs=0, board="gb10", unified=unified).read(patience_s=PATIENCE_S).gpus[0]
     assert gpu.unified_memory
     assert gpu.memory_used_bytes == 0
@@ -193,7 +193,7 @@ def test_bug_15_what_wsl_does_not_have_is_a_value(machine):
     ],
 )
 def test_bug_16_no_answer_of_the_driver_aborts(machine, rig, fault):
-    """Nonsense of every kind gives a sample, with finite numbers and none of the driver's markers for nothing."""
+    """Nonsense of every kind gives a sample, with finite numbers and no marker for nothing among them."""
     source = machine(gpus=2)
     rig.faults(fault)
     for _ in range(2):
@@ -205,12 +205,12 @@ def test_bug_16_no_answer_of_the_driver_aborts(machine, rig, fault):
         assert number not in (4294967295, 2**64 - 1)
 
 
-def test_bug_20_a_foreign_pynvml_is_named(monkeypatch, rig):
+def test_bug_20_a_foreign_pynvml_is_named(monkeypatch):
     """Another package in NVIDIA's place ends in one line with the command that mends it."""
     foreign = ModuleType("pynvml")
     foreign.__file__ = "/elsewhere/pynvml.py"
     monkeypatch.setitem(sys.modules, "pynvml", foreign)
-    with pytest.raises(SourceError, match="/elsewhere/pynvml.py") as caught:
+    with pytest.raises(SourceError, match="/elsewhere/pynvml") as caught:
         binding_module.Binding()
     assert "pip install --force-reinstall nvidia-ml-py" in str(caught.value)
 
@@ -235,7 +235,7 @@ def test_bug_22_one_pid_on_many_gpus_is_many_rows(machine):
 
 
 def test_bug_23_what_is_not_found_is_never_zero(machine, rig):
-    """A process without a memory figure has None and a reason, and the rest of the memory is not called unowned."""
+    """A process without a memory figure has None and a reason, and the rest is not called unowned."""
     source = machine(gpus=1)
     rig.faults("procs nomem")
     sample = source.read(patience_s=PATIENCE_S)

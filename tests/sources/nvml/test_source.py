@@ -60,7 +60,8 @@ def test_an_old_driver_is_read_too(rig):
         "source = NvmlSource()\n"
         "sample = source.read(patience_s=20)\n"
         "gpu = sample.gpus[0]\n"
-        "print(len(sample.gpus), len(sample.processes), gpu.memory_used_bytes > 0, gpu.throttle_reasons is not None)\n"
+        "print(len(sample.gpus), len(sample.processes), gpu.memory_used_bytes > 0)\n"
+        "print(gpu.throttle_reasons is not None)\n"
         "source.close()\n"
     )
     env = rig.env(gpus=1, procs=2, board="old", pids="1,2", PYTHONPATH=":".join(__import__("sys").path))
@@ -255,7 +256,7 @@ def test_costly_figures_are_read_only_while_watched(machine, rig):
 
 
 def test_mig_slices_and_their_processes(machine, rig):
-    """Slices are listed under their card with their memory, processes name their slice, the layout may change."""
+    """Slices are under their card with their memory, processes name theirs, the layout may change."""
     source = machine(gpus=2, procs=4, mig="0:3g.40gb,3g.40gb")
     sample = source.read(patience_s=PATIENCE_S)
     card = sample.gpus[0]

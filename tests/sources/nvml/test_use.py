@@ -11,8 +11,9 @@ from dstop.sources.nvml.use import IDLE, NEW, OLD, SAMPLE, Use, UseReader, newes
 S = 1_000_000
 
 
-def sample(pid, stamp, sm=10, mem=5, enc=0, dec=0):
-    return (pid, stamp, sm, mem, enc, dec)
+def sample(pid, stamp, sm=10, mem=5):
+    """Give a sample of a process."""
+    return (pid, stamp, sm, mem, 0, 0)
 
 
 def ring(*samples):
