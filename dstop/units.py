@@ -6,6 +6,7 @@ Memory is binary (1 GiB = 2**30 bytes) and is written with the letter that every
 from __future__ import annotations
 
 KIB, MIB, GIB, TIB = 2**10, 2**20, 2**30, 2**40
+MILLIJOULES_PER_KWH = 3.6e9
 _SUFFIXES = "BKMGTPE"
 
 

@@ -38,7 +38,9 @@ def badges(gpu: Gpu) -> tuple[Span, ...]:
     reasons = set(gpu.throttle_reasons or ()) - QUIET_REASONS
     words = [(word, role) for reason, (word, role) in _THROTTLE_WORDS.items() if reason in reasons]
     found += dict.fromkeys(words)
-    found += [(reason.upper().replace("_", " "), "badge") for reason in sorted(reasons - _THROTTLE_WORDS.keys())]
+    found += [
+        (reason.upper().replace("_", " "), "badge") for reason in sorted(reasons - _THROTTLE_WORDS.keys())
+    ]
     if gpu.unified_memory:
         found.append(("UNIFIED", "badge.note"))
     if gpu.virtualization not in {None, "none"}:

@@ -67,7 +67,9 @@ def sparkline(values: Sequence[float | None], width: int, high: float) -> str:
     return text.rjust(width)
 
 
-def graph_rows(values: Sequence[float | None], width: int, height: int, high: float, steps: int = 0) -> list[str]:
+def graph_rows(
+    values: Sequence[float | None], width: int, height: int, high: float, steps: int = 0
+) -> list[str]:
     """The newest values as `height` rows of braille, two values a cell, four levels a row, newest at the right.
 
     A known value, however small, shows at least one dot: zero and unknown look different. Values are paired by their
@@ -92,7 +94,9 @@ def _graph(values: tuple[float | None, ...], width: int, height: int, high: floa
     scale = top / high if high > 0 else 0.0
     levels = [0 if value is None else min(top, max(1, int(value * scale + 0.5))) for value in values]
     levels = [0] * (width * 2 - len(levels)) + levels
-    columns = [_cell_column(left, right, height) for left, right in zip(levels[::2], levels[1::2], strict=True)]
+    columns = [
+        _cell_column(left, right, height) for left, right in zip(levels[::2], levels[1::2], strict=True)
+    ]
     return tuple("".join(row) for row in zip(*columns, strict=True)) if columns else ("",) * height
 
 

@@ -61,7 +61,10 @@ def fact_lines(process: GpuProcess, gpu: Gpu | None, width: int, now_s: float) -
         ("age", value(age, "started_at_s")),
         ("CPU", value(_pct(process.cpu_pct), "cpu_pct")),
         ("state", value(_STATES.get(process.state or "", process.state), "state")),
-        ("host memory", value(bytes_text(process.rss_bytes) if process.rss_bytes is not None else None, "rss_bytes")),
+        (
+            "host memory",
+            value(bytes_text(process.rss_bytes) if process.rss_bytes is not None else None, "rss_bytes"),
+        ),
         ("type", (_TYPES.get(process.type, process.type), "")),
         ("framework", value(facts.framework, "framework")),
         ("container", value(facts.container, "container")),
@@ -81,7 +84,9 @@ def fact_lines(process: GpuProcess, gpu: Gpu | None, width: int, now_s: float) -
     return lines
 
 
-def graph_lines(history: ProcessHistory | None, gpu: Gpu | None, width: int, step_s: float, steps: int) -> list[Line]:
+def graph_lines(
+    history: ProcessHistory | None, gpu: Gpu | None, width: int, step_s: float, steps: int
+) -> list[Line]:
     """Draw GPU memory, SM, host CPU and host memory over the recent past, two by two."""
     if history is None:
         return [fit_line(((" no history yet", "dim"),), width)]
@@ -121,12 +126,16 @@ def detail_lines(detail: ProcessDetail | None, width: int) -> list[Line]:
     lines: list[Line] = []
     if detail.ancestors:
         lines.append(heading("started by", width))
-        lines += [fit_line(((f" {pid:>8} ", "label"), (clean(name), "")), width) for pid, name in detail.ancestors]
+        lines += [
+            fit_line(((f" {pid:>8} ", "label"), (clean(name), "")), width) for pid, name in detail.ancestors
+        ]
     if detail.libraries:
         lines += [heading("libraries", width), *_wrapped(", ".join(map(clean, detail.libraries)), width)]
     lines.append(heading("environment (values that look secret are redacted)", width))
     if detail.environment is None:
-        lines.append(fit_line(((f" – {detail.unavailable.get('environment', 'not readable')}", "dim"),), width))
+        lines.append(
+            fit_line(((f" – {detail.unavailable.get('environment', 'not readable')}", "dim"),), width)
+        )
         return lines
     return lines + environment_lines(detail.environment, width)
 

@@ -31,7 +31,9 @@ def memory_by_gpu(processes: Sequence[GpuProcess]) -> Mapping[int, list[GpuProce
     return found
 
 
-def gpu_area_lines(frame: Frame, layout: GpuLayout, width: int, look: Look) -> tuple[list[Line], list[int | None]]:
+def gpu_area_lines(
+    frame: Frame, layout: GpuLayout, width: int, look: Look
+) -> tuple[list[Line], list[int | None]]:
     """Draw the area; with each line comes the index of the GPU it belongs to (None where there is none).
 
     With several columns a line belongs to the leftmost card on it.
@@ -40,7 +42,10 @@ def gpu_area_lines(frame: Frame, layout: GpuLayout, width: int, look: Look) -> t
     owners = memory_by_gpu(frame.sample.processes)
     columns = max(1, min(layout.columns, len(gpus) or 1))
     column_width = (width - GAP * (columns - 1)) // columns
-    blocks = [_lines_of(gpu, owners.get(gpu.index, []), frame, layout, column_width, look) for gpu in gpus]
+    blocks = [
+        _lines_of(gpu, owners.get(gpu.index, []), frame, layout=layout, width=column_width, look=look)
+        for gpu in gpus
+    ]
     lines: list[Line] = []
     whose: list[int | None] = []
     if layout.header and not layout.blocks:
@@ -52,7 +57,8 @@ def gpu_area_lines(frame: Frame, layout: GpuLayout, width: int, look: Look) -> t
     for row in range(per_column):
         # Down the columns, as a reader of eight cards counts them: 0-3 left, 4-7 right.
         side_by_side = [
-            blocks[place] if (place := row + column * per_column) < len(blocks) else [] for column in range(columns)
+            blocks[place] if (place := row + column * per_column) < len(blocks) else []
+            for column in range(columns)
         ]
         for offset in range(max(map(len, side_by_side))):
             spans: list[Span] = []
@@ -68,12 +74,12 @@ def gpu_area_lines(frame: Frame, layout: GpuLayout, width: int, look: Look) -> t
 
 
 def _lines_of(
-    gpu: Gpu, owners: list[GpuProcess], frame: Frame, layout: GpuLayout, width: int, look: Look
+    gpu: Gpu, owners: list[GpuProcess], frame: Frame, *, layout: GpuLayout, width: int, look: Look
 ) -> list[Line]:
     sizes = [process.gpu_memory_bytes or 0 for process in owners]
     if layout.blocks:
         history = frame.history.get(gpu.index, _NO_HISTORY)
-        lines = gpu_block(gpu, sizes, history, width, look, layout, frame.step_s)
+        lines = gpu_block(gpu, sizes, history, width=width, look=look, layout=layout, step_s=frame.step_s)
     else:
         lines = [gpu_line(gpu, sizes, width, look)]
     for place, instance in enumerate(gpu.mig):

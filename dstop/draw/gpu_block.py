@@ -10,10 +10,18 @@ from dstop.draw.gpu_line import short_name
 from dstop.draw.line import cells, clean, fit, fit_line, spread
 from dstop.draw.look import memory_role, temperature_role, utilization_role
 from dstop.draw.memory_bar import memory_bar
-from dstop.units import bytes_text, duration_text, gib_text, percent_text, rate_text, watts_text
+from dstop.units import (
+    MILLIJOULES_PER_KWH,
+    bytes_text,
+    duration_text,
+    gib_text,
+    percent_text,
+    rate_text,
+    watts_text,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dstop.draw.gpu_layout import GpuLayout
     from dstop.draw.line import Line, Span
@@ -27,7 +35,14 @@ _LEAST_BAR = 8
 
 
 def gpu_block(
-    gpu: Gpu, process_bytes: Sequence[int], history: GpuHistory, width: int, look: Look, layout: GpuLayout, step_s: float
+    gpu: Gpu,
+    process_bytes: Sequence[int],
+    history: GpuHistory,
+    *,
+    width: int,
+    look: Look,
+    layout: GpuLayout,
+    step_s: float,
 ) -> list[Line]:
     """Draw one card as the lines of a block, each `width` cells wide."""
     lines = [_title(gpu, width)]
@@ -54,7 +69,9 @@ def _title(gpu: Gpu, width: int) -> Line:
     if gpu.clock_sm_mhz is not None:
         facts.append((f"{gpu.clock_sm_mhz}MHz ", "dim"))
     if gpu.temperature_c is not None:
-        facts.append((f"{gpu.temperature_c}°C ", temperature_role(gpu.temperature_c, gpu.temperature_slowdown_c)))
+        facts.append(
+            (f"{gpu.temperature_c}°C ", temperature_role(gpu.temperature_c, gpu.temperature_slowdown_c))
+        )
     if gpu.fan_pct is not None:
         facts.append((f"fan {gpu.fan_pct}% ", "dim"))
     if gpu.power_mw is not None or gpu.power_limit_mw is not None:
@@ -78,7 +95,11 @@ def _utilization(gpu: Gpu, bar: int, figures: int, look: Look) -> Line:
     percent = gpu.utilization_gpu_pct
     role = "dim" if gpu.stale_s > 0 else utilization_role(percent, look)
     share = None if percent is None else percent / 100
-    traffic = f"mem bw {percent_text(gpu.utilization_memory_pct)}%" if gpu.utilization_memory_pct is not None else ""
+    traffic = (
+        f"mem bw {percent_text(gpu.utilization_memory_pct)}%"
+        if gpu.utilization_memory_pct is not None
+        else ""
+    )
     first = min(_OCCUPANCY, figures)
     tail = (fit(f" {percent_text(percent)}%", first), role), (fit(" " + traffic, figures - first), "dim")
     return (("gpu ", "label"), *meter(share, bar, "graph.gpu"), *tail)
@@ -86,49 +107,57 @@ def _utilization(gpu: Gpu, bar: int, figures: int, look: Look) -> Line:
 
 def _details(gpu: Gpu, width: int) -> Line:
     """Give what a line has room for, the most telling first."""
-    parts: list[str] = []
-    if gpu.activity is not None:
-        a = gpu.activity
-        parts.append(f"SM {percent_text(a.sm_pct)}% tensor {percent_text(a.tensor_pct)}% HBM {percent_text(a.dram_pct)}%")
-    if gpu.nvlink_tx_bytes_s is not None or gpu.nvlink_rx_bytes_s is not None:
-        parts.append(f"NVLink ↑{rate_text(gpu.nvlink_tx_bytes_s)} ↓{rate_text(gpu.nvlink_rx_bytes_s)}")
-    if gpu.pcie_tx_bytes_s is not None or gpu.pcie_rx_bytes_s is not None:
-        parts.append(f"PCIe ↑{rate_text(gpu.pcie_tx_bytes_s)} ↓{rate_text(gpu.pcie_rx_bytes_s)}")
-    elif gpu.pcie_generation is not None:
-        parts.append(f"PCIe gen{gpu.pcie_generation} x{gpu.pcie_width or '?'}")
-    if gpu.encoder_pct or gpu.decoder_pct:
-        parts.append(f"enc {percent_text(gpu.encoder_pct)}% dec {percent_text(gpu.decoder_pct)}%")
-    if gpu.temperature_memory_c is not None:
-        parts.append(f"HBM {gpu.temperature_memory_c}°C")
-    if gpu.ecc_corrected:
-        parts.append(f"ECC corrected {gpu.ecc_corrected}")
-    if gpu.energy_mj is not None:
-        parts.append(f"{gpu.energy_mj / 3.6e9:.1f}kWh")
-    if gpu.pci_bus_id:
-        parts.append(clean(gpu.pci_bus_id))
     text = ""
-    for part in parts:
+    for part in (*_traffic(gpu), *_board(gpu)):
         longer = f"{text} · {part}" if text else part
-        if cells(longer) > width:
-            continue
-        text = longer
+        if cells(longer) <= width:
+            text = longer
     return ((text, "dim"),)
+
+
+def _traffic(gpu: Gpu) -> Iterator[str]:
+    busy = gpu.activity
+    if busy is not None:
+        shares = f"tensor {percent_text(busy.tensor_pct)}% HBM {percent_text(busy.dram_pct)}%"
+        yield f"SM {percent_text(busy.sm_pct)}% {shares}"
+    if gpu.nvlink_tx_bytes_s is not None or gpu.nvlink_rx_bytes_s is not None:
+        yield f"NVLink ↑{rate_text(gpu.nvlink_tx_bytes_s)} ↓{rate_text(gpu.nvlink_rx_bytes_s)}"
+    if gpu.pcie_tx_bytes_s is not None or gpu.pcie_rx_bytes_s is not None:
+        yield f"PCIe ↑{rate_text(gpu.pcie_tx_bytes_s)} ↓{rate_text(gpu.pcie_rx_bytes_s)}"
+    elif gpu.pcie_generation is not None:
+        yield f"PCIe gen{gpu.pcie_generation} x{gpu.pcie_width or '?'}"
+
+
+def _board(gpu: Gpu) -> Iterator[str]:
+    if gpu.encoder_pct or gpu.decoder_pct:
+        yield f"enc {percent_text(gpu.encoder_pct)}% dec {percent_text(gpu.decoder_pct)}%"
+    if gpu.temperature_memory_c is not None:
+        yield f"HBM {gpu.temperature_memory_c}°C"
+    if gpu.ecc_corrected:
+        yield f"ECC corrected {gpu.ecc_corrected}"
+    if gpu.energy_mj is not None:
+        yield f"{gpu.energy_mj / MILLIJOULES_PER_KWH:.1f}kWh"
+    if gpu.pci_bus_id:
+        yield clean(gpu.pci_bus_id)
 
 
 def _graphs(history: GpuHistory, width: int, rows: int, step_s: float) -> list[Line]:
     """Memory on the left, utilisation on the right, each with its scale and the time it spans."""
     half = (width - 4) // 2
-    left = _graph("mem", history.memory_pct, half - 1, rows, "graph.memory", step_s, history.steps)
-    right = _graph("gpu", history.utilization_pct, width - 4 - half, rows, "graph.gpu", step_s, history.steps)
+    left = _graph(("mem%", history.memory_pct, "graph.memory"), half - 1, rows, step_s, history.steps)
+    right = _graph(
+        ("gpu%", history.utilization_pct, "graph.gpu"), width - 4 - half, rows, step_s, history.steps
+    )
     return [(("    ", ""), *a, (" ", ""), *b) for a, b in zip(left, right, strict=True)]
 
 
 def _graph(
-    name: str, values: Sequence[float | None], width: int, rows: int, role: str, step_s: float, history_steps: int
+    what: tuple[str, Sequence[float | None], str], width: int, rows: int, step_s: float, steps: int
 ) -> list[Line]:
-    drawn = graph_rows(values, width, rows, 100, history_steps)
+    name, values, role = what
+    drawn = graph_rows(values, width, rows, 100, steps)
     lines: list[Line] = [((row, role),) for row in drawn]
-    label = f"{name}% {duration_text(width * 2 * step_s)}"
+    label = f"{name} {duration_text(width * 2 * step_s)}"
     if rows > 1 and cells(label) + 4 < width and drawn[0][: cells(label)].strip("⠀") == "":
         # The label stands where the graph has nothing to say yet.
         lines[0] = ((label, "dim"), (drawn[0][cells(label) :], role))

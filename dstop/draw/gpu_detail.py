@@ -10,7 +10,7 @@ from dstop.draw.gpu_layout import GpuLayout
 from dstop.draw.gpu_line import mig_line
 from dstop.draw.line import clean, fit, fit_line
 from dstop.model.frame import GpuHistory
-from dstop.units import bytes_text, percent_text, rate_text, watts_text
+from dstop.units import MILLIJOULES_PER_KWH, bytes_text, percent_text, rate_text, watts_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +29,16 @@ def gpu_detail_lines(frame: Frame, gpu: Gpu, width: int, look: Look) -> list[Lin
     mine = [process for process in frame.sample.processes if process.gpu_index == gpu.index]
     sizes = [process.gpu_memory_bytes or 0 for process in mine]
     history = frame.history.get(gpu.index, GpuHistory())
-    lines = gpu_block(gpu, sizes, history, width, look, _LAYOUT, frame.step_s)
+    lines = gpu_block(gpu, sizes, history, width=width, look=look, layout=_LAYOUT, step_s=frame.step_s)
     for place, instance in enumerate(gpu.mig):
         inside = [p.gpu_memory_bytes or 0 for p in mine if p.gpu_instance_id == instance.gpu_instance_id]
         lines.append(mig_line(instance, inside, width, last=place == len(gpu.mig) - 1))
-    for title, pairs in (("memory", _memory(gpu, frame)), ("work", _work(gpu)), ("health", _health(gpu)), ("board", _board(gpu))):
+    for title, pairs in (
+        ("memory", _memory(gpu, frame)),
+        ("work", _work(gpu)),
+        ("health", _health(gpu)),
+        ("board", _board(gpu)),
+    ):
         lines += [heading(title, width), *_pairs(pairs, width)]
     if gpu.unavailable:
         lines += [heading("not available, and why", width), *unavailable_lines(gpu.unavailable, width)]
@@ -77,7 +82,10 @@ def _health(gpu: Gpu) -> list[tuple[str, str]]:
     throttle = "–" if reasons is None else ", ".join(reasons).replace("_", " ") or "nothing"
     xids = ", ".join(str(xid.code) for xid in gpu.xids) or "none since dstop started"
     return [
-        ("temperature", f"{_number(gpu.temperature_c, '°C')} (slows down at {_number(gpu.temperature_slowdown_c, '°C')})"),
+        (
+            "temperature",
+            f"{_number(gpu.temperature_c, '°C')} (slows down at {_number(gpu.temperature_slowdown_c, '°C')})",
+        ),
         ("memory temperature", _number(gpu.temperature_memory_c, "°C")),
         ("power", f"{watts_text(gpu.power_mw)} of {watts_text(gpu.power_limit_mw)} W"),
         ("fan", _number(gpu.fan_pct, "%")),
@@ -104,7 +112,12 @@ def _board(gpu: Gpu) -> list[tuple[str, str]]:
         ("compute mode", gpu.compute_mode or "–"),
         ("MIG", _yes(gpu.mig_enabled)),
         ("virtualisation", gpu.virtualization or "–"),
-        ("energy", "–" if gpu.energy_mj is None else f"{gpu.energy_mj / 3.6e9:.2f} kWh since the driver was loaded"),
+        (
+            "energy",
+            "–"
+            if gpu.energy_mj is None
+            else f"{gpu.energy_mj / MILLIJOULES_PER_KWH:.2f} kWh since the driver was loaded",
+        ),
     ]
 
 

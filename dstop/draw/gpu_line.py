@@ -32,22 +32,24 @@ class LineFields(NamedTuple):
 
 
 USED_OF_TOTAL = 11
+_FOR_POWER, _FOR_TEMPERATURE, _FOR_BADGES = 28, 18, 24
+_FOR_NAME, _FOR_CLOCK, _FOR_UTILIZATION_BAR = 50, 60, 40
 
 
 def fields_for(width: int) -> LineFields:
     """Choose what fits: the memory bar first, then power, temperature, badges, name, utilisation bar, clock."""
-    # index, memory figures, memory share, utilisation share, with a blank after each
+    # Index, memory figures and the two shares come first; each number below is what must be left for the next field.
     left = width - (3 + USED_OF_TOTAL + 1 + 5 + 5)
-    power = 9 if left >= 28 else 0
-    temperature = 5 if left - power >= 18 else 0
+    power = 9 if left >= _FOR_POWER else 0
+    temperature = 5 if left - power >= _FOR_TEMPERATURE else 0
     left -= power + temperature
-    badge = min(30, max(0, left // 3)) if left >= 24 else 0
+    badge = min(30, max(0, left // 3)) if left >= _FOR_BADGES else 0
     left -= badge
-    name = 17 if left >= 50 else 0
+    name = 17 if left >= _FOR_NAME else 0
     left -= name
-    clock = 8 if left >= 60 else 0
+    clock = 8 if left >= _FOR_CLOCK else 0
     left -= clock
-    utilization = left // 3 if left >= 40 else 0
+    utilization = left // 3 if left >= _FOR_UTILIZATION_BAR else 0
     return LineFields(name, max(0, left - utilization), utilization, power, temperature, clock, badge)
 
 
@@ -66,7 +68,13 @@ def line_header(width: int) -> Line:
     f = fields_for(width)
     text = fit("", 3)
     text += fit("MODEL", f.name) if f.name else ""
-    text += fit("MEMORY", f.memory_bar) + fit("GiB", USED_OF_TOTAL, right=True) + " " + fit("MEM%", 4, right=True) + " "
+    text += (
+        fit("MEMORY", f.memory_bar)
+        + fit("GiB", USED_OF_TOTAL, right=True)
+        + " "
+        + fit("MEM%", 4, right=True)
+        + " "
+    )
     text += fit(" GPU", f.utilization_bar) + fit("GPU%", 4, right=True) + " "
     text += fit("W", f.power - 1, right=True) + " " if f.power else ""
     text += fit("°C", f.temperature - 1, right=True) + " " if f.temperature else ""

@@ -15,7 +15,9 @@ Span: TypeAlias = tuple[str, str]
 Line: TypeAlias = tuple[Span, ...]
 
 ELLIPSIS = "…"
-_NARROW = re.compile(r"[ -~¡-¬®-˿‐-‧←-⇿─-◼⠀-⣿]*", re.ASCII).fullmatch
+_NARROW = re.compile(
+    r"[ -~\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2190-\u21ff\u2500-\u25fc\u2800-\u28ff]*", re.ASCII
+).fullmatch
 """Latin, our dashes, arrows, boxes, blocks and braille: one cell each, so that their count is their width."""
 _DELETE = 0x7F
 _C1_END = 0xA0

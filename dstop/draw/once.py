@@ -22,7 +22,13 @@ _LAYOUT = GpuLayout(blocks=False, columns=1, header=True)
 
 
 def once_lines(
-    frame: Frame, width: int, *, ascii: bool = False, processes: bool = True, view: View | None = None, look: Look | None = None  # noqa: A002
+    frame: Frame,
+    width: int,
+    *,
+    ascii: bool = False,  # noqa: A002 - the flag's own name
+    processes: bool = True,
+    view: View | None = None,
+    look: Look | None = None,
 ) -> list[Line]:
     """Draw host, GPUs and processes for a pipe or a terminal of `width` cells."""
     sample, chosen, how = frame.sample, look or Look(), view or View()

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dstop.draw.line import Line
     from dstop.draw.look import Look
     from dstop.model.frame import Frame
-    from dstop.view.rows import Row
     from dstop.view.columns import Column
+    from dstop.view.rows import Row
 
 _FRAME_LINES = 3
 """Host line, table header, status line."""
@@ -74,7 +74,9 @@ class Overview:
         return None
 
 
-def overview(frame: Frame, rows: Sequence[Row], state: OverviewState, width: int, height: int, look: Look) -> Overview:
+def overview(
+    frame: Frame, rows: Sequence[Row], state: OverviewState, *, width: int, height: int, look: Look
+) -> Overview:
     """Draw the screen: exactly `height` lines of exactly `width` cells."""
     lines = [host_line(frame, width)]
     problem = problem_line(frame, width, state.now_ns)

@@ -22,14 +22,21 @@ _RESET = "\x1b[0m"
 
 
 def painted(
-    lines: Sequence[Line], theme: str, environ: Mapping[str, str], *, marked: int | None = None, ascii_only: bool = False
+    lines: Sequence[Line],
+    theme: str,
+    environ: Mapping[str, str],
+    *,
+    marked: int | None = None,
+    ascii_only: bool = False,
 ) -> str:
     """Give the escape codes that fill an alternate screen with these lines."""
     codes = _codes(theme, truecolor=environ.get("COLORTERM", "") in {"truecolor", "24bit"})
     rows = []
     for y, line in enumerate(lines):
         shown = ascii_line(line) if ascii_only else line
-        rows.append("".join(codes["selected" if y == marked else role] + text for text, role in shown if text))
+        rows.append(
+            "".join(codes["selected" if y == marked else role] + text for text, role in shown if text)
+        )
     return ENTER + "\r\n".join(row + _RESET for row in rows)
 
 

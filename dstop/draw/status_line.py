@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def status_line(
-    keys: Sequence[tuple[str, str]], width: int, *, cost: OwnCost | None, flags: Sequence[str] = (), notice: str = ""
+    keys: Sequence[tuple[str, str]],
+    width: int,
+    *,
+    cost: OwnCost | None,
+    flags: Sequence[str] = (),
+    notice: str = "",
 ) -> Line:
     """Draw the keys from the left as far as they fit, flags and cost at the right.
 

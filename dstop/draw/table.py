@@ -32,7 +32,10 @@ def header_line(columns: Sequence[Column], width: int, *, sort: str, reverse: bo
         marked = marked or sorted_by
         arrow = ("▼" if largest_first else "▲") if sorted_by else " "
         text = fit(column.title, column.width, right=column.align == "right")
-        spans += [(text, "head.sorted" if sorted_by else "head"), (arrow * GAP, "head.sorted" if sorted_by else "head")]
+        spans += [
+            (text, "head.sorted" if sorted_by else "head"),
+            (arrow * GAP, "head.sorted" if sorted_by else "head"),
+        ]
     return fit_line(tuple(spans), width, "head")
 
 

@@ -139,7 +139,9 @@ class DstopApp(App[None]):
         self.notice = text
         if self._notice_timer is not None:
             self._notice_timer.stop()
-        self._notice_timer = self.set_timer(NOTICE_S, self._silence) if text and self._question is None else None
+        self._notice_timer = (
+            self.set_timer(NOTICE_S, self._silence) if text and self._question is None else None
+        )
         self._draw()
 
     def _silence(self) -> None:

@@ -24,8 +24,8 @@ class Poller:
         self.monitor: Monitor | None = None
         self.paused = False
         self._make_monitor = make_monitor
-        self._deliver: Callable[[Frame], None] | None = None
-        self._fail: Callable[[BaseException], None] | None = None
+        self._deliver: Callable[[Frame], object] | None = None
+        self._fail: Callable[[BaseException], object] | None = None
         self._first = threading.Event()
         self._wake = threading.Event()
         self._stop = False
@@ -49,7 +49,7 @@ class Poller:
             raise self._error
         return self._frame
 
-    def connect(self, deliver: Callable[[Frame], None], fail: Callable[[BaseException], None]) -> None:
+    def connect(self, deliver: Callable[[Frame], object], fail: Callable[[BaseException], object]) -> None:
         """From now on give every frame to `deliver`, and a bug to `fail`; what came before is given at once."""
         with self._lock:
             self._deliver, self._fail = deliver, fail

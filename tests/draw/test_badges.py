@@ -39,7 +39,10 @@ def test_a_lost_card_says_nothing_else() -> None:
 
 def test_the_gravest_is_first() -> None:
     """What needs a person comes before what heals."""
-    assert words(throttle_reasons=("power_cap",), xids=(Xid(code=79, at_ns=1),), ecc_uncorrected=1)[0] == "XID 79"
+    assert (
+        words(throttle_reasons=("power_cap",), xids=(Xid(code=79, at_ns=1),), ecc_uncorrected=1)[0]
+        == "XID 79"
+    )
 
 
 @given(gpus(), st.integers(0, 60))

@@ -59,7 +59,9 @@ def test_the_memory_bar_tells_its_parts_apart() -> None:
 
 def test_bookkeeping_is_not_shown_as_somebodys_memory() -> None:
     """A few megabytes that no process claims are not worth an alarming cell."""
-    gpu = make_gpu(memory_total_bytes=80 * GIB, memory_used_bytes=20 * GIB + 100 * MIB, memory_reserved_bytes=0)
+    gpu = make_gpu(
+        memory_total_bytes=80 * GIB, memory_used_bytes=20 * GIB + 100 * MIB, memory_reserved_bytes=0
+    )
     assert "▒" not in plain(memory_bar(gpu, [20 * GIB], 80))
 
 

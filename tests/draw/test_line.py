@@ -60,5 +60,7 @@ def test_ascii_takes_as_many_cells(text: str) -> None:
 
 def test_the_right_part_gives_way() -> None:
     """Where both ends do not fit, the left one stays."""
-    assert "".join(text for text, _ in spread((("left", ""),), (("right", ""),), 20)) == "left           right"
+    assert (
+        "".join(text for text, _ in spread((("left", ""),), (("right", ""),), 20)) == "left           right"
+    )
     assert "".join(text for text, _ in spread((("left", ""),), (("right", ""),), 6)) == "left  "

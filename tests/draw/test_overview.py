@@ -19,7 +19,9 @@ from dstop.view.arrange import View, arrange
 
 def drawn(frame: Frame, width: int, height: int, **state: object) -> Overview:
     """Draw a frame with the plain view."""
-    return overview(frame, arrange(frame.sample, View()), OverviewState(**state), width, height, Look())
+    return overview(
+        frame, arrange(frame.sample, View()), OverviewState(**state), width=width, height=height, look=Look()
+    )
 
 
 def demo_frame(at_s: float, **options: object) -> Frame:
@@ -76,7 +78,9 @@ def test_a_lost_card_keeps_its_line() -> None:
 
 def test_a_driver_that_is_gone_is_said_over_the_old_figures() -> None:
     """Old numbers are never shown as new ones."""
-    frame = make_frame(make_sample(), problem=Problem(message="the driver is gone", fix="reload it", since_ns=10**9))
+    frame = make_frame(
+        make_sample(), problem=Problem(message="the driver is gone", fix="reload it", since_ns=10**9)
+    )
     lines = drawn(frame, 100, 30, now_ns=8 * 10**9).lines
     assert "the driver is gone – reload it (figures are 7s old)" in plain(lines[1])
 
@@ -90,7 +94,10 @@ def test_the_simulated_machine_says_so() -> None:
 def test_unattributed_memory_has_a_row_with_its_cause() -> None:
     """The answer to "who has my memory?"."""
     text = "\n".join(map(plain, drawn(demo_frame(30), 200, 60).lines))
-    assert "no listed process: a process that cannot end holds the device: pt_data_worker (401122, state D)" in text
+    assert (
+        "no listed process: a process that cannot end holds the device: pt_data_worker (401122, state D)"
+        in text
+    )
 
 
 def test_mig_instances_are_rows_under_their_card() -> None:

@@ -29,7 +29,12 @@ class DemoHands:
         if process is None or process.facts.user is None:
             return ProcessDetail(unavailable={"environment": "not a process of this PID namespace"})
         facts = process.facts
-        pairs = [("CUDA_DEVICE_ORDER", "PCI_BUS_ID"), ("USER", facts.user), ("HOME", f"/home/{facts.user}")]
+        user = facts.user or "nobody"
+        pairs: list[tuple[str, str]] = [
+            ("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),
+            ("USER", user),
+            ("HOME", f"/home/{user}"),
+        ]
         if facts.rank is not None and facts.world_size is not None:
             pairs += [
                 ("RANK", str(facts.rank)),

@@ -27,7 +27,9 @@ class HostHands:
 
         stat = read_stat(pid, self._root)
         if stat is None or not same_start(stat, started_at_s, self._root):
-            reason = "not a process of this PID namespace" if started_at_s is None else "the process has ended"
+            reason = (
+                "not a process of this PID namespace" if started_at_s is None else "the process has ended"
+            )
             return ProcessDetail(unavailable={"environment": reason})
         environment = read_environment(pid, self._root)
         framework = mapped_framework(pid, self._root)

@@ -10,22 +10,22 @@ from textual.binding import Binding
 
 from dstop.draw.overview import Overview, OverviewState, overview
 from dstop.errors import DstopError
-from dstop.ui.screens.base import FrameScreen
 from dstop.ui.keys import OVERVIEW_BINDINGS, OVERVIEW_KEYS
+from dstop.ui.screens.base import FrameScreen
 from dstop.view.arrange import View, arrange
 from dstop.view.order import SORT_KEYS
 from dstop.view.rows import AncestorRow, GroupRow, ProcessRow, UnattributedRow
 from dstop.view.selection import Selection, at, follow, move, toggle, untag
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from textual.binding import BindingType
     from textual.events import Click, MouseScrollDown, MouseScrollUp
     from textual.widgets import Input
 
     from dstop.model.process import GpuProcess
-    from dstop.view.rows import Row
+    from dstop.view.rows import GroupKind, Row
 
 SHIFT = 8
 """Cells the command moves per arrow key."""
@@ -34,13 +34,16 @@ SHIFT = 8
 class OverviewScreen(FrameScreen):
     """Draws `dstop.draw.overview` and turns keys and clicks into what it should show."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding(keys, action, show=False) for keys, action in OVERVIEW_BINDINGS]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(keys, action, show=False) for keys, action in OVERVIEW_BINDINGS
+    ]
 
     def __init__(self, view: View, mode: str) -> None:
         super().__init__()
         self.view = view
         self.state = OverviewState(mode=mode, keys=OVERVIEW_KEYS)
         self.counters = False
+        self.now_ns: Callable[[], int] = time.time_ns
         self._rows: tuple[Row, ...] = ()
         self.selection = Selection()
         self._drawn: Overview | None = None
@@ -64,9 +67,11 @@ class OverviewScreen(FrameScreen):
             tags=self.selection.tags,
             flags=self._flags(),
             notice=self.dstop.notice,
-            now_ns=time.time_ns(),
+            now_ns=self.now_ns(),
         )
-        self._drawn = overview(frame, self._rows, self.state, width, height, self.dstop.look)
+        self._drawn = overview(
+            frame, self._rows, self.state, width=width, height=height, look=self.dstop.look
+        )
         self.state = replace(self.state, top=self._drawn.top)
         self.canvas.show(self._drawn.lines, self._drawn.marked)
         self._watch_what_is_shown(self._drawn, len(frame.sample.gpus))
@@ -180,7 +185,7 @@ class OverviewScreen(FrameScreen):
 
     def action_group(self, kind: str) -> None:
         """Sum by user or by job."""
-        wanted = "user" if kind == "user" else "job"
+        wanted: GroupKind = "user" if kind == "user" else "job"
         self.view = replace(self.view, group=None if self.view.group == wanted else wanted, tree=False)
         self.draw()
 
@@ -207,7 +212,11 @@ class OverviewScreen(FrameScreen):
 
     def action_sort_next(self, step: int) -> None:
         """Order by the column to the left or right."""
-        keys = [column.sort_key for column in self._drawn.columns if column.sort_key] if self._drawn is not None else []
+        keys = (
+            [column.sort_key for column in self._drawn.columns if column.sort_key]
+            if self._drawn is not None
+            else []
+        )
         keys = keys or list(SORT_KEYS)
         place = keys.index(self.view.sort) if self.view.sort in keys else 0
         self.view = replace(self.view, sort=keys[(place + step) % len(keys)], reverse=False)
@@ -269,7 +278,13 @@ class OverviewScreen(FrameScreen):
     def action_filter_user(self) -> None:
         """Show only the processes of the user under the cursor; again shows all."""
         row = self.current
-        user = row.process.facts.user if isinstance(row, ProcessRow) else row.name if isinstance(row, GroupRow) else None
+        user = (
+            row.process.facts.user
+            if isinstance(row, ProcessRow)
+            else row.name
+            if isinstance(row, GroupRow)
+            else None
+        )
         users = frozenset() if self.view.users or user is None else frozenset({user})
         self.view = replace(self.view, users=users)
         self.draw()
@@ -325,7 +340,7 @@ class OverviewScreen(FrameScreen):
         """Show the signals to choose from."""
         self.dstop.choose_signal(self.chosen())
 
-    def action_answer(self, yes: bool) -> None:  # noqa: FBT001 - a Textual action
+    def action_answer(self, yes: bool) -> None:
         """Answer the question in the status line."""
         if yes:
             self.dstop.confirm_question()

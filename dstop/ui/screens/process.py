@@ -74,7 +74,11 @@ class ProcessScreen(TextScreen):
         """Name the process, and say when it has ended."""
         self._renew()
         if self.ended:
-            return fit_line(((f" {self.process.pid} has ended; this is its last reading", "badge.bad"),), width, "badge.bad")
+            return fit_line(
+                ((f" {self.process.pid} has ended; this is its last reading", "badge.bad"),),
+                width,
+                "badge.bad",
+            )
         return title_line(self.process, width)
 
     def body(self, width: int) -> list[Line]:

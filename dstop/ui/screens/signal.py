@@ -56,7 +56,9 @@ class SignalScreen(TextScreen):
         for place, (name, meaning) in enumerate(CHOICES):
             number = getattr(signal, name).value
             role = "selected" if place == self.cursor else ""
-            lines.append(fit_line(((f" {number:>2} {name:<8} ", role or "title"), (f" {meaning}", role)), width, role))
+            lines.append(
+                fit_line(((f" {number:>2} {name:<8} ", role or "title"), (f" {meaning}", role)), width, role)
+            )
         return lines
 
     def action_scroll_by(self, lines: int) -> None:

@@ -53,7 +53,11 @@ class TextScreen(FrameScreen):
         self.top = max(0, min(self.top, len(lines) - visible))
         shown = lines[self.top : self.top + visible]
         shown += [fit_line(BLANK, width)] * (visible - len(shown))
-        flags = (f"{self.top + 1}-{min(len(lines), self.top + visible)} of {len(lines)}",) if len(lines) > visible else ()
+        flags = (
+            (f"{self.top + 1}-{min(len(lines), self.top + visible)} of {len(lines)}",)
+            if len(lines) > visible
+            else ()
+        )
         cost = self.frame.cost if self.frame is not None else None
         status = status_line(self.KEYS, width, cost=cost, flags=flags, notice=self.dstop.notice)
         self.canvas.show([self.title_of(width), *shown, status][-height:])

@@ -31,7 +31,9 @@ def styles_of(theme: str) -> Mapping[str, Style]:
     if theme not in _STYLES:
         palette = PALETTES[theme]
         ground = Style.parse(palette[""])
-        _STYLES[theme] = {role: ground + Style.parse(text) if text else ground for role, text in palette.items()}
+        _STYLES[theme] = {
+            role: ground + Style.parse(text) if text else ground for role, text in palette.items()
+        }
     return _STYLES[theme]
 
 
