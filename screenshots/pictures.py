@@ -1,0 +1,114 @@
+"""The pictures of the live screen: what is on each, and how one gets there from the first screen."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dstop.settings import Settings
+from dstop.view.arrange import View
+from stage import Scene, Stage
+from textual.widgets import Input
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+SMALL, USUAL, BIG = (80, 24), (120, 40), (200, 60)
+STEADY_S, STALE_S, FULL_S, HANG_S, GONE_S, LOADING_S = 30.0, 104.0, 149.5, 156.0, 180.0, 216.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A scene, and what the user does in it."""
+
+    name: str
+    size: tuple[int, int] = USUAL
+    scene: Scene = field(default_factory=Scene)
+    keys: tuple[str, ...] = ()
+    then_s: int = 0
+    """Seconds of the story that go by after the keys."""
+    driver_gone_s: int = 0
+    """Seconds without an answer from the driver before the picture."""
+
+    def stage(self) -> Stage:
+        """Set the scene."""
+        return Stage(self.scene)
+
+    async def play(self, stage: Stage, pilot: Pilot[None]) -> None:
+        """Do what the user does."""
+        await pilot.pause()
+        for key in self.keys:
+            await pilot.press(key)
+            await stage.read_to_the_end(pilot)
+        for prompt in stage.app.screen.query(Input):
+            prompt.cursor_blink = False
+        if self.driver_gone_s:
+            stage.lose_the_driver("the NVIDIA driver does not answer", "look at dmesg, or restart nvidia-persistenced")
+        await stage.step(pilot, self.then_s + self.driver_gone_s)
+        await pilot.pause()
+
+
+def typed(text: str) -> tuple[str, ...]:
+    """Give the keys that write a text."""
+    names = {" ": "space", ":": "colon", ">": "greater_than_sign", "/": "slash", "(": "left_parenthesis"}
+    return tuple(names.get(char, char) for char in text)
+
+
+def still(environ: dict[str, str] | os._Environ[str] = os.environ) -> None:
+    """Make the picture the same on every machine: one time zone, all colours."""
+    environ["TZ"] = "UTC"
+    time.tzset()
+    for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_FILTERS"):
+        environ.pop(name, None)
+
+
+def _themed(name: str) -> Picture:
+    return Picture(name=f"theme-{name}", scene=Scene(at_s=FULL_S, theme=name))
+
+
+PICTURES: tuple[Picture, ...] = (
+    Picture(name="eight-gpus-small", size=SMALL),
+    Picture(name="eight-gpus"),
+    Picture(name="eight-gpus-big", size=BIG),
+    Picture(name="one-gpu", scene=Scene(gpus=1), then_s=2),
+    Picture(name="one-gpu-small", size=SMALL, scene=Scene(gpus=1)),
+    Picture(name="two-gpus", size=(160, 48), scene=Scene(gpus=2), then_s=2),
+    Picture(name="sixteen-gpus-small", size=SMALL, scene=Scene(gpus=16)),
+    Picture(name="sixteen-gpus-big", size=BIG, scene=Scene(gpus=16)),
+    Picture(name="sixty-four-gpus", scene=Scene(gpus=64, past_s=20)),
+    Picture(name="mig", scene=Scene(mig=True)),
+    Picture(name="broken", scene=Scene(broken=True)),
+    Picture(name="broken-small", size=SMALL, scene=Scene(broken=True)),
+    Picture(name="stale", scene=Scene(at_s=STALE_S)),
+    Picture(name="out-of-memory", scene=Scene(at_s=FULL_S), keys=("M",)),
+    Picture(name="hang", scene=Scene(at_s=HANG_S)),
+    Picture(name="job-gone", size=SMALL, scene=Scene(at_s=GONE_S)),
+    Picture(name="loading", scene=Scene(at_s=LOADING_S)),
+    Picture(name="tree", keys=("t",)),
+    Picture(name="jobs", keys=("J",)),
+    Picture(name="users-small", size=SMALL, keys=("U", "z")),
+    Picture(name="filter", keys=("slash", *typed("user:deepa mem>54G"))),
+    Picture(name="filter-wrong", size=SMALL, keys=("slash", *typed("mem>54Q"), "enter")),
+    Picture(name="marked-small", size=SMALL, keys=("4", "space", "p")),
+    Picture(name="process", keys=("enter",), then_s=2),
+    Picture(name="process-small", size=SMALL, keys=("enter",), then_s=2),
+    Picture(name="process-ended", scene=Scene(at_s=FULL_S), keys=("M", "enter"), then_s=3),
+    Picture(name="gpu", scene=Scene(at_s=FULL_S), keys=("M", "g"), then_s=2),
+    Picture(name="gpu-small", size=SMALL, scene=Scene(mig=True), keys=("g",), then_s=2),
+    Picture(name="gpu-terse", scene=Scene(broken=True), keys=("5", "g"), then_s=2),
+    Picture(name="help-small", size=SMALL, keys=("question_mark",)),
+    Picture(name="help", keys=("question_mark",)),
+    Picture(name="help-big", size=BIG, keys=("question_mark",)),
+    Picture(name="log", scene=Scene(at_s=GONE_S), keys=("l",)),
+    Picture(name="signals-small", size=SMALL, keys=("f9", "down")),
+    Picture(name="question-small", size=SMALL, keys=("T",)),
+    _themed("light"),
+    _themed("high-contrast"),
+    _themed("mono"),
+    Picture(name="ascii-small", size=SMALL, scene=Scene(gpus=2, settings=Settings(ascii=True))),
+    Picture(name="driver-gone", driver_gone_s=7),
+    Picture(name="narrow", size=(40, 12), scene=Scene(gpus=2, view=View(sort="mem"))),
+)
+BY_NAME = {picture.name: picture for picture in PICTURES}
