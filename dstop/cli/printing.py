@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import gc
 import time
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def print_samples(
             left = None if left is None else left - 1
             if left == 0:
                 return
+            gc.enable()  # it was off for those that end here
             now = time.monotonic()
             due = max(due + interval_s, now)
             sleep(due - now)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.errors import UsageError
+from dstop.model.value import Value
 
 if TYPE_CHECKING:
     from dstop.settings import Settings
     from dstop.view.filter import Filter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Request(Value):
     """One run of `dstop` or `dstop demo`."""
 
     settings: Settings

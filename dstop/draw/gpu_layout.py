@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dstop.model.value import Value
+
 LEAST_TABLE_ROWS = 6
 TABLE_SHARE = 0.45
 BLOCK_LEAST_WIDTH = 58
@@ -12,8 +14,8 @@ WIDE_BLOCK = 100
 MOST_GRAPH_ROWS = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GpuLayout:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GpuLayout(Value):
     """Blocks (several lines a GPU) or lines (one each), side by side in `columns`."""
 
     blocks: bool

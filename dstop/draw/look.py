@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dstop.model.value import Value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Look(Value):
     """Thresholds in percent (below the first: low; from the second on: high), and whose processes are ours."""
 
     utilization_thresholds: tuple[int, int] = (10, 75)

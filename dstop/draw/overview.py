@@ -11,6 +11,7 @@ from dstop.draw.host_line import host_line, problem_line
 from dstop.draw.line import BLANK, fit_line
 from dstop.draw.status_line import status_line
 from dstop.draw.table import empty_line, header_line, row_line
+from dstop.model.value import Value
 from dstop.view.columns import columns_for, row_facts
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ _FRAME_LINES = 3
 """Host line, table header, status line."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverviewState:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class OverviewState(Value):
     """What the user has chosen to see."""
 
     mode: str = "auto"
@@ -45,8 +46,8 @@ class OverviewState:
     """The wall clock: how old a problem is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Overview(Value):
     """The lines, and what is where on them, for the mouse and for scrolling."""
 
     lines: list[Line]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dstop.model.value import Value
+
 
 class EventKind(StrEnum):
     """What can happen."""
@@ -23,8 +25,8 @@ class EventKind(StrEnum):
     DRIVER_BACK = "driver_back"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Event(Value):
     """One line of the event log."""
 
     at_ns: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
     from dstop.model.sample import Sample
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GpuHistory:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GpuHistory(Value):
     """The recent past of one GPU, oldest first, one value a step; None where nothing was known."""
 
     utilization_pct: tuple[float | None, ...] = ()
@@ -26,8 +28,8 @@ class GpuHistory:
     """How many values there have been since the start, also those that are no longer kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessHistory:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ProcessHistory(Value):
     """The recent past of one process on one GPU, oldest first, one value a reading."""
 
     gpu_memory_bytes: tuple[float | None, ...] = ()
@@ -36,8 +38,8 @@ class ProcessHistory:
     rss_bytes: tuple[float | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnCost:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class OwnCost(Value):
     """What dstop itself takes from the host."""
 
     cpu_pct: float
@@ -45,8 +47,8 @@ class OwnCost:
     rss_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Problem(Value):
     """Why there is no newer sample: shown over the last one, which is then old."""
 
     message: str
@@ -54,8 +56,8 @@ class Problem:
     since_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Frame(Value):
     """One refresh. `sample` is the newest there is; with a `problem`, it is the last one that came."""
 
     sample: Sample

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigInstance:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MigInstance(Value):
     """A MIG slice of a card: its own memory, its own processes, no utilisation counter of its own."""
 
     gpu_instance_id: int
@@ -25,16 +27,16 @@ class MigInstance:
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Xid:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Xid(Value):
     """An error the driver reported through its event set while dstop was watching."""
 
     code: int
     at_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Activity(Value):
     """GPM figures of Hopper and newer: what the chip really did over the last interval, in percent."""
 
     sm_pct: float | None = None
@@ -43,8 +45,8 @@ class Activity:
     dram_pct: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gpu:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Gpu(Value):
     """One card. `fault` makes it a tombstone: the row stays, with the reason it says nothing."""
 
     index: int

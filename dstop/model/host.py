@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dstop.model.value import Value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Host(Value):
     """Figures of the host; within a container, its cgroup's memory limit takes the place of the machine's."""
 
     name: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,8 +19,8 @@ class ProcessKey(NamedTuple):
     started_at_s: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessFacts:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ProcessFacts(Value):
     """What does not change while a process lives; read once per (pid, start time)."""
 
     pid: int
@@ -46,8 +48,8 @@ class ProcessFacts:
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GpuProcess:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GpuProcess(Value):
     """One row: a process on one GPU. A process on eight GPUs is eight rows."""
 
     gpu_index: int

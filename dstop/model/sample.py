@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from dstop.model.gpu import Gpu
     from dstop.model.host import Host
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
     from dstop.model.unattributed import Unattributed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Sample(Value):
     """One moment of one machine. GPUs are in index order; processes in no particular one."""
 
     taken_at_ns: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
 from dstop.units import MIB
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ WORTH_A_ROW_BYTES = 256 * MIB
 """Below this it is bookkeeping of the driver and of contexts, not somebody's tensor."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Holder(Value):
     """A process that has a GPU's device file open, whether the driver lists it or not."""
 
     pid: int
@@ -31,8 +32,8 @@ class Holder:
     gpu_indices: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unattributed:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Unattributed(Value):
     """Bytes of one GPU that no listed process explains; `cause` is the likeliest story, with its evidence."""
 
     gpu_index: int
@@ -60,7 +61,7 @@ def unattributed_bytes(gpu: Gpu, processes: Iterable[GpuProcess]) -> tuple[int |
     return max(0, gpu.memory_used_bytes - total), None
 
 
-def likely_cause(
+def likely_cause(  # noqa: PLR0911 - one story a line, the likeliest first
     gpu: Gpu, listed: Sequence[GpuProcess], holders: Sequence[Holder], *, sees_all: bool, in_container: bool
 ) -> str:
     """Say what most likely holds memory that no listed process explains.
@@ -90,4 +91,6 @@ def likely_cause(
         return "a process of another user, or of a container (root sees who has the device open)"
     if here:
         return "contexts and allocations that the driver counts for no process"
-    return "no process has the device open: leaked by a crash, or kept by the kernel (nvidia-smi -r clears it)"
+    return (
+        "no process has the device open: leaked by a crash, or kept by the kernel (nvidia-smi -r clears it)"
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.model.event import Event, EventKind
+from dstop.model.value import Value
 from dstop.monitor.health import answering
 from dstop.units import bytes_text
 
@@ -24,8 +25,8 @@ ONE_BY_ONE = 8
 _NAME_CELLS = 48
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _Change(Value):
     """One process on all its GPUs."""
 
     rows: tuple[GpuProcess, ...]

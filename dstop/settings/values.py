@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -24,8 +26,8 @@ _MOST_CHARS = 1000
 _MOST_COLUMNS = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Settings(Value):
     """Every choice that outlives one run. The names are those of the configuration file."""
 
     interval_s: float = 1.0

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessDetail:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ProcessDetail(Value):
     """Read once when somebody opens a process."""
 
     environment: tuple[tuple[str, str], ...] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -61,6 +62,9 @@ def run_live(
                 _paint(frame, settings, view, theme, look)
             from dstop.ui.app import DstopApp  # noqa: PLC0415 - this is the import the painting hides
 
+            # What is loaded by now stays: the collector need not look at it again.
+            gc.freeze()
+            gc.enable()
             app = DstopApp(poller, settings, view=view, theme=theme, hands=hands, look=look, save=save)
             app.run()
         if app.failure is not None:

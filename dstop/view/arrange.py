@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
 from dstop.view.group import grouped
 from dstop.view.only import narrow
 from dstop.view.order import SORT_KEYS, known_first, sort_rows
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from dstop.view.rows import GroupKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class View(Value):
     """What the user asked the table to be. `group` wins over `tree`."""
 
     sort: str = "gpu"

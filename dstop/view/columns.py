@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -17,8 +19,8 @@ _SPECIAL, _PLENTY = 24, 32
 """What COMMAND keeps when a column comes that this machine needs, and one that is nice to have."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Column(Value):
     """A column as it is drawn: `width` cells, without the gap behind it."""
 
     name: str
@@ -29,8 +31,8 @@ class Column:
     """The key of `SORT_KEYS` that orders the table by it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowFacts:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RowFacts(Value):
     """What the rows have that a column would be for."""
 
     ranks: bool = False

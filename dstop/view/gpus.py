@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.errors import UsageError
+from dstop.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -101,8 +102,8 @@ def _card_of_old_slice(folded: str) -> str:
     return folded.removeprefix("mig-").partition("/")[0] if folded.startswith("mig-gpu-") else folded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visible:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Visible(Value):
     """What a program started from this shell would see. `note` says where that is not certain."""
 
     indices: tuple[int, ...]

@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dstop.model.process import GpuProcess
 
 T = TypeVar("T")
-Value = float | str | None
+Comparable = float | str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SortKey:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SortKey(Value):
     """One way to order the table."""
 
     name: str
     help: str
-    value: Callable[[GpuProcess], Value]
+    value: Callable[[GpuProcess], Comparable]
     largest_first: bool = False
     """The way that a person wants first: heavy, busy and old rows on top, names from A."""
 
@@ -69,7 +71,7 @@ def sort_rows(processes: Iterable[GpuProcess], key: str = "gpu", reverse: bool =
     return known_first(rows, order.value, largest_first=order.largest_first != reverse)
 
 
-def known_first(rows: Iterable[T], value: Callable[[T], Value], *, largest_first: bool) -> list[T]:
+def known_first(rows: Iterable[T], value: Callable[[T], Comparable], *, largest_first: bool) -> list[T]:
     """Sort by a value, stably, with the rows that have none (or NaN) at the end."""
     known: list[tuple[float | str, T]] = []
     unknown: list[T] = []

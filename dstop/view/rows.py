@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 GroupKind = Literal["user", "job"]
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessRow:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ProcessRow(Value):
     """One process on one GPU."""
 
     process: GpuProcess
@@ -33,8 +35,8 @@ class ProcessRow:
         return ("process", *process.key, process.gpu_instance_id, process.compute_instance_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupRow:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GroupRow(Value):
     """What the rows of one user or one job come to: sums of what is known; `unknown` says what is not."""
 
     kind: GroupKind
@@ -78,8 +80,8 @@ class GroupRow:
         return f"job {self.name}{present}"
 
 
-@dataclass(frozen=True, slots=True)
-class UnattributedRow:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class UnattributedRow(Value):
     """Memory of a GPU that no process explains."""
 
     unattributed: Unattributed
@@ -90,8 +92,8 @@ class UnattributedRow:
         return ("unattributed", self.unattributed.gpu_index)
 
 
-@dataclass(frozen=True, slots=True)
-class AncestorRow:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AncestorRow(Value):
     """A parent that is on no GPU itself: a shell, a launcher."""
 
     pid: int

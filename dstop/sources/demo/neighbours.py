@@ -7,6 +7,7 @@ from enum import StrEnum
 from math import sin
 
 from dstop.model.process import ProcessFacts
+from dstop.model.value import Value
 from dstop.sources.demo.noise import wobble
 from dstop.units import GIB, MIB
 
@@ -23,8 +24,8 @@ class Role(StrEnum):
     STRANGER = "stranger"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Neighbour(Value):
     """A program that keeps the same memory throughout."""
 
     role: Role

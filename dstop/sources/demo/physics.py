@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
 from dstop.sources.demo.load import load_at
 from dstop.sources.demo.story import LOOP_S
 
@@ -28,8 +29,8 @@ _LOOP = int(LOOP_S)
 _DRIVER_LOADED_S = 12 * 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Curve(Value):
     """One loop of one card, a value a second."""
 
     celsius: tuple[float, ...]

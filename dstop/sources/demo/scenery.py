@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
 from dstop.sources.demo.neighbours import mig_neighbours, notebook, stranger, vllm_server
 from dstop.sources.demo.noise import scramble
 from dstop.units import MIB
@@ -22,8 +23,8 @@ _NODE = 8
 _BUSES = (0x18, 0x2A, 0x3A, 0x5D, 0x9A, 0xAB, 0xBA, 0xDB)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Card(Value):
     """One card's place in the scene."""
 
     index: int

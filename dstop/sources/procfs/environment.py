@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
 from dstop.sources.procfs.reading import clean_bytes, read_bytes
 from dstop.sources.procfs.redaction import redact
 
@@ -23,8 +24,8 @@ LARGEST_BYTES = 256 << 10
 ANOTHER_USER = "environment of another user: needs root"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Environment(Value):
     """Names and values, not yet redacted; or None and the reason."""
 
     values: Mapping[str, str] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
 from dstop.sources.procfs.command import SPAWN_WORKER, launcher_of
 from dstop.sources.procfs.frameworks import framework_of
 from dstop.sources.procfs.launch import parse_launch
@@ -33,8 +34,8 @@ _WORLD_SIZE = ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "OMPI_COMM_
 _LONGEST = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Identity(Value):
     """What a process is to its job; None where nothing says so."""
 
     rank: int | None = None

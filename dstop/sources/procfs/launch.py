@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,8 +15,8 @@ _VALUED = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 """Options of Python whose value is the next argument (`python --help`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Launch(Value):
     """What was started. At most one of `script`, `module` and `code` is set."""
 
     title: str | None = None

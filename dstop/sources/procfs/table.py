@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dstop.model.process import ProcessFacts
+from dstop.model.value import Value
 from dstop.sources.procfs.facts import GONE, owner_of
 from dstop.sources.procfs.lineage import Lineage
 from dstop.sources.procfs.namespace import OTHER_NAMESPACE, in_initial_pid_namespace
@@ -38,8 +39,8 @@ _NOTHING: Mapping[str, str] = {}
 _NEEDS_TWO: Mapping[str, str] = {"cpu_pct": FIRST_SIGHT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostView:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class HostView(Value):
     """What the host says of one process now."""
 
     facts: ProcessFacts

@@ -7,6 +7,8 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -37,8 +39,8 @@ class Kind(Enum):
     AGE = "an age such as 90s, 5m, 2h or 1d"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Field(Value):
     """A name of the language. `text` reads words and choices, `number` all that can be compared."""
 
     name: str

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from dstop.model.value import Value
+
 LONGEST_PATTERN = 80
 MOST_REPEATS = 200
 
@@ -48,8 +50,8 @@ def is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-@dataclass(frozen=True, slots=True)
-class Chars:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Chars(Value):
     """One character out of a set; case does not matter."""
 
     ranges: tuple[tuple[str, str], ...] = ()
@@ -66,22 +68,22 @@ class Chars:
         return inside != self.negated
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Row(Value):
     """One part after the other."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Either(Value):
     """One of some parts."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Repeat(Value):
     """A part some times over; `most` is None where there is no end."""
 
     part: Node

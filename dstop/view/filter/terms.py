@@ -11,6 +11,7 @@ from enum import Enum
 from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Protocol
 
+from dstop.model.value import Value
 from dstop.view.filter.fields import LONGEST_TEXT, cmdline_text
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class Term(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AllOf(Value):
     """True where every part is; without parts, everywhere."""
 
     parts: tuple[Term, ...] = ()
@@ -47,8 +48,8 @@ class AllOf:
         return all(part.of_memory() for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AnyOf(Value):
     """True where one part is."""
 
     parts: tuple[Term, ...]
@@ -62,8 +63,8 @@ class AnyOf:
         return all(part.of_memory() for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Not(Value):
     """True where its part is not."""
 
     part: Term
@@ -84,8 +85,8 @@ def everywhere(subject: Subject) -> tuple[str, ...]:
     return (cmdline_text(subject.process), str(subject.process.pid), *(text for text in known if text))
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Word(Value):
     """A bare word: part of any text of the row, in any case."""
 
     needle: str
@@ -100,8 +101,8 @@ class Word:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Says:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Says(Value):
     """A text field that contains, or with `whole` is, one of the words."""
 
     field: Field
@@ -123,8 +124,8 @@ class Says:
         return self.field.of_memory
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Expression(Value):
     """A regular expression, found in one text field or, without a field, in any text of the row."""
 
     pattern: Pattern
@@ -166,8 +167,8 @@ _COMPARE: Mapping[Operator, Callable[[float, float], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Compares:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Compares(Value):
     """A number on one side of a bound."""
 
     field: Field
@@ -184,8 +185,8 @@ class Compares:
         return self.field.of_memory
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Within(Value):
     """A number in one of some ranges, both ends included."""
 
     field: Field
@@ -201,8 +202,8 @@ class Within:
         return self.field.of_memory
 
 
-@dataclass(frozen=True, slots=True)
-class Knows:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Knows(Value):
     """True where the field has a value at all: `has:container`, `not has:mem`."""
 
     field: Field
