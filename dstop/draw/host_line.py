@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from dstop.draw.bars import meter
+from dstop.draw.gpu_line import short_name
 from dstop.draw.line import cells, clean, fit_line, line_cells
 from dstop.units import bytes_text, duration_text, percent_text
 
@@ -39,6 +41,9 @@ def _machine(frame: Frame) -> Iterator[Line]:
     if frame.sample.simulated is not None:
         yield ((" SIMULATED ", "simulated"), (" ", ""))
     yield ((f" {clean(frame.sample.host.name)} ", "title"),)
+    cards = Counter(short_name(gpu.name) for gpu in frame.sample.gpus)
+    if cards:
+        yield ((", ".join(f"{count}×{name}" for name, count in cards.items()) + " ", ""),)
 
 
 def _load(host: Host, bar: int) -> Iterator[Line]:

@@ -9,6 +9,8 @@ import pytest
 from dstop.sources.nvml.absence import explain, no_gpus
 from dstop.sources.nvml.evidence import Evidence, gather
 
+VERSION = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 2023\nGCC version: 12\n"
+MAPS = "7f0-7f1 r-xp 0 8:1 5 /lib/libc.so.6\n7f0-7f1 r-xp 0 8:1 5 /lib/libnvidia-ml.so.580.95.05\n"
 CASES = [
     (Evidence(code=12), "no NVIDIA driver is installed", "install it"),
     (Evidence(code=12, pci_gpus=0), "there is no NVIDIA GPU", "dstop demo"),
@@ -65,8 +67,8 @@ def test_evidence_of_a_machine(tmp_path):
     """Modules, versions, PCI devices and Secure Boot are read from where Linux has them."""
     for path, text in {
         "proc/modules": "nouveau 100 1 - Live 0x0\nvideo 9 0 - Live 0x0\n",
-        "proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 2023\nGCC version: 12.2.0\n",
-        "proc/self/maps": "7f0-7f1 r-xp 0 8:1 5 /lib/libc.so.6\n7f0-7f1 r-xp 0 8:1 5 /lib/libnvidia-ml.so.580.95.05\n",
+        "proc/driver/nvidia/version": VERSION,
+        "proc/self/maps": MAPS,
         "proc/sys/kernel/osrelease": "6.8.0-microsoft-standard-WSL2\n",
         "sys/bus/pci/devices/0000:01:00.0/vendor": "0x10de\n",
         "sys/bus/pci/devices/0000:01:00.0/class": "0x030200\n",

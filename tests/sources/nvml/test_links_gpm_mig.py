@@ -171,7 +171,7 @@ def test_empty_places_between_slices_are_passed_over(twin_driver):
 
 
 def test_processes_of_slices_are_found_where_the_card_is_not_ours(twin_driver):
-    """In a container with one slice the card refuses its list; the slice gives it, and the rows name the slice."""
+    """In a container with one slice the card refuses its list; the slice gives it and is named."""
 
     def processes(handle, count, buffer):
         if handle == "card":
