@@ -69,7 +69,7 @@ def test_a_driver_that_goes_meanwhile_is_told_in_the_text(dstop, machine):
     said = dstop("--once", "-i", "0.25", "-n", "2")
     assert said.code == 0
     assert [GONE.message in line for line in said.out.splitlines()].count(True) == 1
-    assert said.out.count("H100") == 2
+    assert said.out.count("1×H100") == 2
 
 
 def test_csv_has_one_header_for_all_samples(dstop, machine):

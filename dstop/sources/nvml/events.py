@@ -37,7 +37,8 @@ class XidWatch:
     ) -> None:
         self._driver, self._handles, self._wall_ns = driver, handles, wall_ns
         self._set: Any = None
-        self._registered: dict[int, tuple[int, object]] = {}
+        self._registered: dict[int, int] = {}
+        self._known: dict[int, object] = {}
         self._seen: dict[int, deque[Xid]] = {}
         self._frozen: dict[int, tuple[Xid, ...]] = {}
         self.refusals: dict[int, str] = {}
@@ -56,7 +57,7 @@ class XidWatch:
             if isinstance(event, Unavailable):
                 if event.code != TIMEOUT:
                     # An event set does not survive its driver: make another at the next pass.
-                    self._set, self._registered = None, {}
+                    self._set, self._registered, self._known = None, {}, {}
                 return
             self._take(event)
 
@@ -65,7 +66,7 @@ class XidWatch:
 
     def _register(self) -> None:
         for index, handle in self._handles():
-            if self.refusals.get(index) or any(known is handle for _, known in self._registered.values()):
+            if self._known.get(index) is handle or index in self.refusals:
                 continue
             if self._set is None:
                 made = self._driver.ask("nvmlEventSetCreate")
@@ -78,13 +79,13 @@ class XidWatch:
             if is_absent(refusal):
                 self.refusals[index] = refusal.reason
             else:
-                self._registered[_address(handle)] = (index, handle)
+                self._registered[_address(handle)] = index
+                self._known[index] = handle
 
     def _take(self, event: Any) -> None:
-        place = self._registered.get(_address(event.device))
-        if place is None or not int(event.eventType) & XID_CRITICAL:
+        index = self._registered.get(_address(event.device))
+        if index is None or not int(event.eventType) & XID_CRITICAL:
             return
-        index = place[0]
         seen = self._seen.setdefault(index, deque(maxlen=KEPT))
         seen.append(Xid(code=int(event.eventData), at_ns=self._wall_ns()))
         self._frozen[index] = tuple(seen)
