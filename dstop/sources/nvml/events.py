@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from dstop.model.gpu import Xid
-from dstop.sources.nvml.reasons import NOT_SUPPORTED, TIMEOUT, Unavailable, is_absent
+from dstop.sources.nvml.reasons import TIMEOUT, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -65,22 +65,26 @@ class XidWatch:
         """Do nothing: waiting is what NVML would do here."""
 
     def _register(self) -> None:
+        """Register the handles that are new. One that refused is asked again when its GPU gets another."""
         for index, handle in self._handles():
-            if self._known.get(index) is handle or index in self.refusals:
+            if self._known.get(index) is handle:
                 continue
-            if self._set is None:
-                made = self._driver.ask("nvmlEventSetCreate")
-                if isinstance(made, Unavailable):
-                    if made.code == NOT_SUPPORTED:
-                        self.refusals[index] = made.reason
-                    continue
-                self._set = made
-            refusal = self._driver.ask("nvmlDeviceRegisterEvents", handle, XID_CRITICAL, self._set)
-            if is_absent(refusal):
-                self.refusals[index] = refusal.reason
-            else:
+            refusal = self._register_one(handle)
+            self._known[index] = handle
+            if refusal is None:
+                self.refusals.pop(index, None)
                 self._registered[_address(handle)] = index
-                self._known[index] = handle
+            else:
+                self.refusals[index] = refusal.reason
+
+    def _register_one(self, handle: object) -> Unavailable | None:
+        if self._set is None:
+            made = self._driver.ask("nvmlEventSetCreate")
+            if isinstance(made, Unavailable):
+                return made
+            self._set = made
+        answer = self._driver.ask("nvmlDeviceRegisterEvents", handle, XID_CRITICAL, self._set)
+        return answer if isinstance(answer, Unavailable) else None
 
     def _take(self, event: Any) -> None:
         index = self._registered.get(_address(event.device))

@@ -59,12 +59,12 @@ def _both(first: Listed, second: Listed) -> Listed:
 
 
 def _with_memory(first: Listed, second: Listed, *, add: bool) -> Listed:
-    a, b = first.memory_bytes, second.memory_bytes
-    if a is None or b is None:
-        # Half a sum is not a sum; of two tellings of the same figure the one that says it is enough.
-        known = None if add else (b if a is None else a)
+    figures = [figure for figure in (first.memory_bytes, second.memory_bytes) if figure is not None]
+    if add:
+        # Half a sum is not a sum.
+        known = sum(figures) if len(figures) == 2 else None  # noqa: PLR2004 - both
     else:
-        known = a + b if add else max(a, b)
+        known = max(figures, default=None)
     reason = None if known is not None else first.memory_reason or second.memory_reason
     return first._replace(memory_bytes=known, memory_reason=reason)
 

@@ -39,13 +39,18 @@ def test_xids_go_to_their_gpu_and_the_last_sixteen_stay(twin_driver):
 
 
 def test_a_board_without_events_is_a_reason_and_not_asked_again(twin_driver):
-    """Refused registration is kept as words, once."""
+    """Refused registration is kept as words, until the GPU comes back with another handle."""
     driver = twin_driver(nvmlEventSetCreate="set", nvmlDeviceRegisterEvents=absent(3))
-    watch = XidWatch(driver, lambda: [(0, "h")])
+    handles = [(0, "h")]
+    watch = XidWatch(driver, lambda: handles)
     watch.prompt()
     watch.prompt()
     assert watch.refusals == {0: "not supported on this board"}
     assert [call[0] for call in driver.calls].count("nvmlDeviceRegisterEvents") == 1
+    driver.answers.update(nvmlDeviceRegisterEvents=None, nvmlEventSetWait_v2=absent(10))
+    handles[0] = (0, HANDLE)
+    watch.prompt()
+    assert watch.refusals == {}
 
 
 def test_a_storm_of_events_ends(twin_driver):
