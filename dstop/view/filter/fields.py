@@ -99,207 +99,205 @@ def _age(subject: Subject) -> float | None:
     return subject.now_ns / 1e9 - started
 
 
-def _texts() -> tuple[Field, ...]:
-    kind = Kind.TEXT
-    return (
-        Field(name="user", kind=kind, help="who runs it", example="user:alice,bob", text=_user),
-        Field(
-            name="cmd",
-            kind=kind,
-            help="its command and command line",
-            example='cmd:"vllm serve"',
-            text=_command,
-            aliases=("command",),
-        ),
-        Field(
-            name="container",
-            kind=kind,
-            help="its container, pod or Slurm job",
-            example="container:docker",
-            text=lambda s: _known(s.process.facts.container),
-        ),
-        Field(
-            name="job",
-            kind=kind,
-            help="what its ranks have in common",
-            example="job:1234",
-            text=lambda s: _known(s.process.facts.job),
-        ),
-        Field(
-            name="framework",
-            kind=kind,
-            help="what it is built on",
-            example="framework:vllm",
-            text=lambda s: _known(s.process.facts.framework),
-        ),
-        Field(
-            name="model",
-            kind=kind,
-            help="the model it runs",
-            example="model:deepseek",
-            text=lambda s: _known(s.process.facts.model),
-        ),
-        Field(name="label", kind=kind, help="what plugins know of it", example="label:team=a", text=_labels),
-        Field(
-            name="card",
-            kind=kind,
-            help="the name of its GPU",
-            example="card:H200",
-            text=lambda s: _known(s.gpu.name if s.gpu else None),
-            of_memory=True,
-        ),
-        Field(
-            name="uuid",
-            kind=kind,
-            help="the UUID of its GPU",
-            example="uuid:GPU-3f2a",
-            text=lambda s: _known(s.process.gpu_uuid or (s.gpu.uuid if s.gpu else None)),
-            of_memory=True,
-        ),
-        Field(
-            name="type",
-            kind=Kind.CHOICE,
-            help="C compute, G graphics, M under MPS",
-            example="type:C",
-            text=lambda s: tuple(s.process.type.split("+")),
-            choices=("C", "G", "M"),
-        ),
-        Field(
-            name="state",
-            kind=Kind.CHOICE,
-            help="the kernel's letter: D and Z are stuck",
-            example="state:D,Z",
-            text=lambda s: _known(s.process.state),
-            choices=("R", "S", "D", "T", "Z", "I"),
-        ),
-    )
+_TEXTS: tuple[Field, ...] = (
+    Field(name="user", kind=Kind.TEXT, help="who runs it", example="user:alice,bob", text=_user),
+    Field(
+        name="cmd",
+        kind=Kind.TEXT,
+        help="its command and command line",
+        example='cmd:"vllm serve"',
+        text=_command,
+        aliases=("command",),
+    ),
+    Field(
+        name="container",
+        kind=Kind.TEXT,
+        help="its container, pod or Slurm job",
+        example="container:docker",
+        text=lambda s: _known(s.process.facts.container),
+    ),
+    Field(
+        name="job",
+        kind=Kind.TEXT,
+        help="what its ranks have in common",
+        example="job:1234",
+        text=lambda s: _known(s.process.facts.job),
+    ),
+    Field(
+        name="framework",
+        kind=Kind.TEXT,
+        help="what it is built on",
+        example="framework:vllm",
+        text=lambda s: _known(s.process.facts.framework),
+    ),
+    Field(
+        name="model",
+        kind=Kind.TEXT,
+        help="the model it runs",
+        example="model:deepseek",
+        text=lambda s: _known(s.process.facts.model),
+    ),
+    Field(name="label", kind=Kind.TEXT, help="what plugins know of it", example="label:team=a", text=_labels),
+    Field(
+        name="card",
+        kind=Kind.TEXT,
+        help="the name of its GPU",
+        example="card:H200",
+        text=lambda s: _known(s.gpu.name if s.gpu else None),
+        of_memory=True,
+    ),
+    Field(
+        name="uuid",
+        kind=Kind.TEXT,
+        help="the UUID of its GPU",
+        example="uuid:GPU-3f2a",
+        text=lambda s: _known(s.process.gpu_uuid or (s.gpu.uuid if s.gpu else None)),
+        of_memory=True,
+    ),
+    Field(
+        name="type",
+        kind=Kind.CHOICE,
+        help="C compute, G graphics, M under MPS",
+        example="type:C",
+        text=lambda s: tuple(s.process.type.split("+")),
+        choices=("C", "G", "M"),
+    ),
+    Field(
+        name="state",
+        kind=Kind.CHOICE,
+        help="the kernel's letter: D and Z are stuck",
+        example="state:D,Z",
+        text=lambda s: _known(s.process.state),
+        choices=("R", "S", "D", "T", "Z", "I"),
+    ),
+)
 
 
-def _integers() -> tuple[Field, ...]:
-    kind = Kind.INTEGER
-    return (
-        Field(
-            name="gpu",
-            kind=kind,
-            help="the index of its GPU",
-            example="gpu:0-3",
-            number=lambda s: s.process.gpu_index,
-            of_memory=True,
-        ),
-        Field(name="pid", kind=kind, help="its PID", example="pid:4242", number=lambda s: s.process.pid),
-        Field(
-            name="ppid",
-            kind=kind,
-            help="its parent's PID",
-            example="ppid:4200",
-            number=lambda s: s.process.facts.ppid,
-        ),
-        Field(
-            name="uid",
-            kind=kind,
-            help="its user's number",
-            example="uid>=1000",
-            number=lambda s: s.process.facts.uid,
-        ),
-        Field(
-            name="rank", kind=kind, help="its rank", example="rank=3", number=lambda s: s.process.facts.rank
-        ),
-        Field(
-            name="world",
-            kind=kind,
-            help="how many ranks its job has",
-            example="world=8",
-            number=lambda s: s.process.facts.world_size,
-        ),
-        Field(
-            name="mig",
-            kind=kind,
-            help="the MIG GPU instance it is on",
-            example="mig:1",
-            number=lambda s: s.process.gpu_instance_id,
-        ),
-    )
+_INTEGERS: tuple[Field, ...] = (
+    Field(
+        name="gpu",
+        kind=Kind.INTEGER,
+        help="the index of its GPU",
+        example="gpu:0-3",
+        number=lambda s: s.process.gpu_index,
+        of_memory=True,
+    ),
+    Field(name="pid", kind=Kind.INTEGER, help="its PID", example="pid:4242", number=lambda s: s.process.pid),
+    Field(
+        name="ppid",
+        kind=Kind.INTEGER,
+        help="its parent's PID",
+        example="ppid:4200",
+        number=lambda s: s.process.facts.ppid,
+    ),
+    Field(
+        name="uid",
+        kind=Kind.INTEGER,
+        help="its user's number",
+        example="uid>=1000",
+        number=lambda s: s.process.facts.uid,
+    ),
+    Field(
+        name="rank",
+        kind=Kind.INTEGER,
+        help="its rank",
+        example="rank=3",
+        number=lambda s: s.process.facts.rank,
+    ),
+    Field(
+        name="world",
+        kind=Kind.INTEGER,
+        help="how many ranks its job has",
+        example="world=8",
+        number=lambda s: s.process.facts.world_size,
+    ),
+    Field(
+        name="mig",
+        kind=Kind.INTEGER,
+        help="the MIG GPU instance it is on",
+        example="mig:1",
+        number=lambda s: s.process.gpu_instance_id,
+    ),
+)
 
 
-def _amounts() -> tuple[Field, ...]:
-    percent = Kind.PERCENT
-    return (
-        Field(
-            name="mem",
-            kind=Kind.BYTES,
-            help="its GPU memory",
-            example="mem>10G",
-            number=lambda s: s.process.gpu_memory_bytes,
-            of_memory=True,
-        ),
-        Field(
-            name="share",
-            kind=percent,
-            help="its memory, in percent of the card",
-            example="share>50",
-            number=_share,
-            aliases=("mem%",),
-            of_memory=True,
-        ),
-        Field(
-            name="rss",
-            kind=Kind.BYTES,
-            help="its host memory",
-            example="rss>1T",
-            number=lambda s: s.process.rss_bytes,
-        ),
-        Field(
-            name="sm",
-            kind=percent,
-            help="its share of the GPU's time",
-            example="sm>=50",
-            number=lambda s: s.process.sm_pct,
-            aliases=("sm%",),
-        ),
-        Field(
-            name="bw",
-            kind=percent,
-            help="how busy it keeps the memory",
-            example="bw>20",
-            number=lambda s: s.process.memory_pct,
-        ),
-        Field(
-            name="enc",
-            kind=percent,
-            help="its encoder use",
-            example="enc>0",
-            number=lambda s: s.process.encoder_pct,
-        ),
-        Field(
-            name="dec",
-            kind=percent,
-            help="its decoder use",
-            example="dec>0",
-            number=lambda s: s.process.decoder_pct,
-        ),
-        Field(
-            name="cpu",
-            kind=percent,
-            help="its CPU use, 100 is one core",
-            example="cpu<100",
-            number=lambda s: s.process.cpu_pct,
-            aliases=("cpu%",),
-        ),
-        Field(
-            name="age",
-            kind=Kind.AGE,
-            help="how long it has run",
-            example="age>2h",
-            number=_age,
-            aliases=("time",),
-        ),
-    )
+_AMOUNTS: tuple[Field, ...] = (
+    Field(
+        name="mem",
+        kind=Kind.BYTES,
+        help="its GPU memory",
+        example="mem>10G",
+        number=lambda s: s.process.gpu_memory_bytes,
+        of_memory=True,
+    ),
+    Field(
+        name="share",
+        kind=Kind.PERCENT,
+        help="its memory, in percent of the card",
+        example="share>50",
+        number=_share,
+        aliases=("mem%",),
+        of_memory=True,
+    ),
+    Field(
+        name="rss",
+        kind=Kind.BYTES,
+        help="its host memory",
+        example="rss>1T",
+        number=lambda s: s.process.rss_bytes,
+    ),
+    Field(
+        name="sm",
+        kind=Kind.PERCENT,
+        help="its share of the GPU's time",
+        example="sm>=50",
+        number=lambda s: s.process.sm_pct,
+        aliases=("sm%",),
+    ),
+    Field(
+        name="bw",
+        kind=Kind.PERCENT,
+        help="how busy it keeps the memory",
+        example="bw>20",
+        number=lambda s: s.process.memory_pct,
+    ),
+    Field(
+        name="enc",
+        kind=Kind.PERCENT,
+        help="its encoder use",
+        example="enc>0",
+        number=lambda s: s.process.encoder_pct,
+    ),
+    Field(
+        name="dec",
+        kind=Kind.PERCENT,
+        help="its decoder use",
+        example="dec>0",
+        number=lambda s: s.process.decoder_pct,
+    ),
+    Field(
+        name="cpu",
+        kind=Kind.PERCENT,
+        help="its CPU use, 100 is one core",
+        example="cpu<100",
+        number=lambda s: s.process.cpu_pct,
+        aliases=("cpu%",),
+    ),
+    Field(
+        name="age",
+        kind=Kind.AGE,
+        help="how long it has run",
+        example="age>2h",
+        number=_age,
+        aliases=("time",),
+    ),
+)
 
 
 @cache
 def fields() -> tuple[Field, ...]:
     """Give every field, in the order that the help lists them."""
-    return (*_texts(), *_integers(), *_amounts())
+    return (*_TEXTS, *_INTEGERS, *_AMOUNTS)
 
 
 @cache
