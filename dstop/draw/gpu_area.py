@@ -31,6 +31,12 @@ def memory_by_gpu(processes: Sequence[GpuProcess]) -> Mapping[int, list[GpuProce
     return found
 
 
+def columns_of(layout: GpuLayout, gpus: int, width: int) -> tuple[int, int, int]:
+    """Give how many columns there are, how many cells one has, and how many cards stand in it."""
+    columns = max(1, min(layout.columns, gpus or 1))
+    return columns, (width - GAP * (columns - 1)) // columns, -(-gpus // columns)
+
+
 def gpu_area_lines(
     frame: Frame, layout: GpuLayout, width: int, look: Look
 ) -> tuple[list[Line], list[int | None]]:
@@ -40,8 +46,7 @@ def gpu_area_lines(
     """
     gpus = frame.sample.gpus
     owners = memory_by_gpu(frame.sample.processes)
-    columns = max(1, min(layout.columns, len(gpus) or 1))
-    column_width = (width - GAP * (columns - 1)) // columns
+    columns, column_width, per_column = columns_of(layout, len(gpus), width)
     blocks = [
         _lines_of(gpu, owners.get(gpu.index, []), frame, layout=layout, width=column_width, look=look)
         for gpu in gpus
@@ -51,7 +56,6 @@ def gpu_area_lines(
     if layout.header and not layout.blocks:
         lines.append(line_header(column_width))
         whose.append(None)
-    per_column = -(-len(gpus) // columns)
     gap, blank = (" " * GAP, ""), (" " * column_width, "")
     rest = width - column_width * columns - GAP * (columns - 1)
     for row in range(per_column):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dstop.draw.gpu_area import gpu_area_lines
+from dstop.draw.gpu_area import GAP, columns_of, gpu_area_lines
 from dstop.draw.gpu_layout import LEAST_TABLE_ROWS, choose_layout
 from dstop.draw.host_line import host_line, problem_line
 from dstop.draw.line import BLANK, fit_line
@@ -59,6 +59,19 @@ class Overview(Value):
     top: int = 0
     marked: int | None = None
     gpu_at: Mapping[int, int] = field(default_factory=dict)
+    """Line -> index of the leftmost card on it; `gpu_under` knows the others."""
+    gpus: tuple[int, ...] = ()
+    width: int = 0
+
+    def gpu_under(self, x: int, y: int) -> int | None:
+        """Give the index of the card drawn at a cell: cards stand side by side, filled down the columns."""
+        leftmost = self.gpu_at.get(y)
+        if leftmost is None:
+            return None
+        columns, column_width, per_column = columns_of(self.layout, len(self.gpus), self.width)
+        column = min(x // (column_width + GAP), columns - 1)
+        place = self.gpus.index(leftmost) + column * per_column
+        return self.gpus[place] if place < len(self.gpus) else None
 
     def row_at(self, y: int) -> int | None:
         """Give the index of the table row drawn on a line."""
@@ -131,6 +144,8 @@ def overview(
         top=top,
         marked=marked,
         gpu_at=gpu_at,
+        gpus=tuple(gpu.index for gpu in frame.sample.gpus),
+        width=width,
     )
 
 
@@ -162,4 +177,6 @@ def _why_empty(frame: Frame, state: OverviewState) -> str:
         return "no process matches the filter (Esc clears it)"
     if not frame.sample.gpus:
         return "no GPU"
+    if frame.sample.processes and any(flag.startswith(("GPU ", "user ")) for flag in state.flags):
+        return "no process here: others are hidden (Esc shows all)"
     return "no process on a GPU"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -44,6 +46,7 @@ class DstopApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,f10", "quit", show=False),
         Binding("ctrl+c", "quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False),
         Binding("question_mark,f1,h", "help", show=False),
         Binding("l", "events", show=False),
         Binding("p", "pause", show=False),
@@ -88,8 +91,12 @@ class DstopApp(App[None]):
         return self._overview
 
     def on_mount(self) -> None:
-        """Ask for frames."""
+        """Ask for frames; end in order when the system asks to, so that the terminal is given back."""
         self._apply_theme()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with suppress(ValueError, RuntimeError):  # not in the main thread: somebody else's program
+                loop.add_signal_handler(number, self.exit)
         self.poller.connect(
             lambda frame: self.post_message(FrameReady(frame)),
             lambda error: self.post_message(PollerFailed(error)),

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from dstop.sources.hands import Hands
     from dstop.view.arrange import View
 
-FIRST_FRAME_PATIENCE_S = 1.0
+QUICK_S = 0.15
+"""A driver that answers within this is waited for; behind a slower one Textual is imported meanwhile."""
+PATIENCE_S = 1.0
 """How long a blank terminal is better than a screen that says nothing: a driver that hangs must not hide dstop."""
 
 
@@ -56,12 +58,13 @@ def run_live(
     poller = Poller(lambda: Monitor(make_source(), interval_s=settings.interval_s), settings.interval_s)
     poller.start()
     try:
-        frame = poller.first_frame(FIRST_FRAME_PATIENCE_S)
+        frame = poller.first_frame(QUICK_S)
         with _terminal():
             if frame is not None:
                 _paint(frame, settings, view, theme, look)
             from dstop.ui.app import DstopApp  # noqa: PLC0415 - this is the import the painting hides
 
+            poller.first_frame(PATIENCE_S)
             # What is loaded by now stays: the collector need not look at it again.
             gc.freeze()
             gc.enable()
@@ -106,9 +109,12 @@ def _terminal() -> Iterator[None]:
     termios.tcsetattr(descriptor, termios.TCSANOW, quiet)
     try:
         yield
-    finally:
+    except BaseException:
+        # Textual leaves its own screen; ours is left here when it never came up.
         sys.stdout.write(LEAVE)
         sys.stdout.flush()
+        raise
+    finally:
         termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
