@@ -60,11 +60,9 @@ def _both(first: Listed, second: Listed) -> Listed:
 
 def _with_memory(first: Listed, second: Listed, *, add: bool) -> Listed:
     figures = [figure for figure in (first.memory_bytes, second.memory_bytes) if figure is not None]
-    if add:
-        # Half a sum is not a sum.
-        known = sum(figures) if len(figures) == 2 else None  # noqa: PLR2004 - both
-    else:
-        known = max(figures, default=None)
+    # Half a sum is not a sum.
+    total = sum(figures) if len(figures) == 2 else None  # noqa: PLR2004 - both
+    known = total if add else max(figures, default=None)
     reason = None if known is not None else first.memory_reason or second.memory_reason
     return first._replace(memory_bytes=known, memory_reason=reason)
 
