@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from dstop.model.process import GpuProcess, ProcessKey
 
 MOST_PROCESSES = 2048
-"""Rows beyond these are shown, but have no past: 2048 rows of 300 readings take 20 MB."""
+"""Rows beyond these are shown, but have no past: 2048 rows of 160 readings take 5 MB."""
+MOST_PROCESS_STEPS = 160
 
 MOST_GPUS = 256
 
@@ -76,7 +77,7 @@ class ProcessHistories:
     """One value a reading for every process that is there; dropped with the process."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+        self._capacity = min(capacity, MOST_PROCESS_STEPS)
         self._past: dict[ProcessKey, Ring] = {}
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ from math import nan
 
 
 class Ring:
-    """The last `capacity` readings of `width` numbers, eight bytes a number; None is kept as NaN.
+    """The last `capacity` readings of `width` numbers, four bytes a number (seven digits: more than a graph shows); None is kept as NaN.
 
     It grows as it fills: most processes are gone long before their memory is full.
     """
@@ -15,14 +15,14 @@ class Ring:
     __slots__ = ("_at", "_full", "_values", "_width")
 
     def __init__(self, capacity: int, width: int = 1) -> None:
-        self._values = array("d")
+        self._values = array("f")
         self._width = width
         self._full = capacity * width
         self._at = 0
 
     def push(self, *reading: float | None) -> None:
         """Add one reading, as many numbers as the ring is wide, forgetting the oldest when full."""
-        numbers = array("d", [nan if number is None else number for number in reading])
+        numbers = array("f", [nan if number is None else number for number in reading])
         if len(self._values) < self._full:
             self._values.extend(numbers)
             return

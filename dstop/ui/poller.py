@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
 
     from dstop.model.frame import Frame
     from dstop.monitor import Monitor
+
+
+LEAST_REST_S = 0.05
+"""Between two readings of a driver that takes longer than the interval: others want to use it too."""
 
 
 class Poller:
@@ -73,11 +78,15 @@ class Poller:
     def _run(self) -> None:
         try:
             self.monitor = self._make_monitor()
+            due = time.monotonic()
             while not self._stop:
                 if not self.paused or self._frame is None:
                     self._hand_over(self.monitor.step())
-                self._wake.wait(self.interval_s)
-                self._wake.clear()
+                # A steady beat: a reading that waited for a slow card does not put the next one off.
+                due = max(due + self.interval_s, time.monotonic() + LEAST_REST_S)
+                if self._wake.wait(due - time.monotonic()):
+                    self._wake.clear()
+                    due = time.monotonic()
         except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
             if self._stop:
                 return  # the source was closed under the reading

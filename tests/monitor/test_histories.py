@@ -9,7 +9,7 @@ from dstop.monitor.histories import MOST_PROCESSES, GpuHistories, ProcessHistori
 from dstop.monitor.rings import Ring
 
 
-@given(st.lists(st.none() | st.floats(allow_nan=False)), st.integers(1, 10))
+@given(st.lists(st.none() | st.floats(allow_nan=False, width=32)), st.integers(1, 10))
 def test_a_ring_gives_the_last_values_in_order(values, capacity):
     """A ring is the tail of what was pushed, None included."""
     ring = Ring(capacity)
@@ -27,11 +27,13 @@ def test_a_wide_ring_keeps_its_columns_apart(readings, capacity):
     assert list(zip(ring.values(0), ring.values(1), strict=True)) == readings[-capacity:]
 
 
-def test_bytes_are_remembered_exactly():
-    """A byte count of a big card comes back to the byte."""
+def test_bytes_are_remembered_as_closely_as_a_graph_can_show():
+    """A byte count of a big card comes back to a hundred-thousandth of a percent."""
     ring = Ring(2)
-    ring.push(287_762_808_832 + 1)
-    assert ring.values() == (287_762_808_833,)
+    ring.push(287_762_808_833)
+    (value,) = ring.values()
+    assert value is not None
+    assert abs(value - 287_762_808_833) < 287_762_808_833 / 10**7
 
 
 def test_a_gpu_has_one_value_a_step(build):

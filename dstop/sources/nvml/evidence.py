@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dstop.model.value import Value
 from dstop.sources.procfs.namespace import own_container
 from dstop.sources.procfs.reading import read_text
 
@@ -17,8 +18,8 @@ _SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e0
 _MAX_DEVICES = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Evidence(Value):
     """Each None where the machine does not say."""
 
     code: int

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
+
 if TYPE_CHECKING:
     from dstop.model.gpu import Gpu
     from dstop.sources.nvml.processes import Listed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Reading(Value):
     """What a card last published; frozen, so that another thread may take it at any moment."""
 
     gpu: Gpu

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from dstop.model.value import Value
+
 UNINITIALIZED, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, INSUFFICIENT_SIZE = 1, 3, 4, 6, 7
 INSUFFICIENT_POWER, DRIVER_NOT_LOADED, TIMEOUT, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 8, 9, 10, 12, 13
 INVALID_ARGUMENT, GPU_IS_LOST, RESET_REQUIRED, OPERATING_SYSTEM, LIB_RM_MISMATCH = 2, 15, 16, 17, 18
@@ -51,8 +53,8 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Unavailable:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Unavailable(Value):
     """Why a figure could not be had: the code for decisions, the words for people."""
 
     reason: str

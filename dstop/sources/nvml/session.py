@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dstop.model.value import Value
 from dstop.sources.nvml.card import Card
 from dstop.sources.nvml.census import MAX_GPUS, Census
 from dstop.sources.nvml.events import XidWatch
-from dstop.sources.nvml.evidence import gather
 from dstop.sources.nvml.lanes import Job, Lanes
 from dstop.sources.nvml.reasons import DriverGoneError, is_absent
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 PID_MAX_FALLBACK = 2**22
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Started(Value):
     """What starting the driver gave."""
 
     count: int
@@ -42,15 +42,18 @@ def start(binding: Binding) -> Started:
     code = binding.start()
     if code:
         from dstop.sources.nvml.absence import explain  # noqa: PLC0415 - only when there is no driver
+        from dstop.sources.nvml.evidence import gather  # noqa: PLC0415 - as above
 
         raise explain(gather(code))
     count = binding.ask("nvmlDeviceGetCount")
     if is_absent(count):
-        from dstop.sources.nvml.absence import explain  # noqa: PLC0415
+        from dstop.sources.nvml.absence import explain  # noqa: PLC0415 - as above
+        from dstop.sources.nvml.evidence import gather  # noqa: PLC0415 - as above
 
         raise explain(gather(count.code))
     if int(count) <= 0:
-        from dstop.sources.nvml.absence import no_gpus  # noqa: PLC0415
+        from dstop.sources.nvml.absence import no_gpus  # noqa: PLC0415 - as above
+        from dstop.sources.nvml.evidence import gather  # noqa: PLC0415 - as above
 
         raise no_gpus(gather(0))
     version = binding.text("nvmlSystemGetDriverVersion")
