@@ -52,7 +52,7 @@ def _sgr(ground: str, style: str, *, truecolor: bool) -> str:
     for text in (ground, style):
         front, _, back = text.partition(" on ")
         for word in front.split():
-            code = {"bold": "1", "dim": "2", "reverse": "7"}.get(word)
+            code = {"bold": "1", "dim": "2", "underline": "4", "reverse": "7"}.get(word)
             if code is not None:
                 codes.append(code)
             elif word.startswith("#"):
