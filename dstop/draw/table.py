@@ -71,6 +71,8 @@ def row_line(
     text = ""
     for column in columns:
         value = clean(cell(row, column, now_ns, gpu))
+        if tagged and column.name == "gpu":
+            value = f"*{value}"  # colour is never the only sign
         if shift and column.name == "command":
             value = value[shift:]
         piece = fit(value, column.width, right=column.align == "right")
