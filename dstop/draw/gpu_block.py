@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from dstop.draw.badges import badge_spans, badges
@@ -47,9 +48,7 @@ def gpu_block(
     """Draw one card as the lines of a block, each `width` cells wide."""
     lines = [_title(gpu, width)]
     if gpu.fault is not None:
-        lines.append(fit_line(((f"   {clean(gpu.fault)}", "bad"),), width))
-        lines += [((" " * width, ""),)] * (1 + layout.details + layout.graph_rows)
-        return lines
+        return lines + _fault(gpu.fault, width, 2 + layout.details + layout.graph_rows)
     figures = min(FIGURES, max(0, width - 4 - _LEAST_BAR))
     bar = max(0, width - 4 - figures)
     lines += [_memory(gpu, process_bytes, bar, figures, look), _utilization(gpu, bar, figures, look)]
@@ -58,6 +57,13 @@ def gpu_block(
     if layout.graph_rows:
         lines += _graphs(history, width, layout.graph_rows, step_s)
     return lines
+
+
+def _fault(fault: str, width: int, rows: int) -> list[Line]:
+    """Give the whole reason: there is nothing else to show of this card."""
+    words = wrap(clean(fault), max(10, width - 3), max_lines=rows, placeholder=" …")
+    lines = [fit_line(((f"   {row}", "bad"),), width) for row in words[:rows]]
+    return lines + [((" " * width, ""),)] * (rows - len(lines))
 
 
 def _title(gpu: Gpu, width: int) -> Line:
@@ -84,7 +90,8 @@ def _title(gpu: Gpu, width: int) -> Line:
 def _memory(gpu: Gpu, process_bytes: Sequence[int], bar: int, figures: int, look: Look) -> Line:
     percent = gpu.memory_pct
     role = "dim" if gpu.stale_s > 0 else memory_role(percent, look)
-    text = f" {gib_text(gpu.memory_used_bytes)}/{gib_text(gpu.memory_total_bytes)}G {percent_text(percent)}%"
+    share = "–" if percent is None else f"{percent_text(percent)}%"
+    text = f" {gib_text(gpu.memory_used_bytes)}/{gib_text(gpu.memory_total_bytes)}G {share}"
     free = f" {bytes_text(gpu.memory_free_bytes)} free" if gpu.memory_free_bytes is not None else ""
     first = min(_OCCUPANCY, figures)
     tail = (fit(text, first), role), (fit(free, figures - first), "dim")
@@ -101,7 +108,8 @@ def _utilization(gpu: Gpu, bar: int, figures: int, look: Look) -> Line:
         else ""
     )
     first = min(_OCCUPANCY, figures)
-    tail = (fit(f" {percent_text(percent)}%", first), role), (fit(" " + traffic, figures - first), "dim")
+    busy = " –" if percent is None else f" {percent_text(percent)}%"
+    tail = (fit(busy, first), role), (fit(" " + traffic, figures - first), "dim")
     return (("gpu ", "label"), *meter(share, bar, "graph.gpu"), *tail)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dstop.draw.badges import badge_spans, badges
 from dstop.draw.bars import meter
-from dstop.draw.line import clean, fit, fit_line
+from dstop.draw.line import clean, fit, fit_line, line_cells
 from dstop.draw.look import memory_role, temperature_role, utilization_role
 from dstop.draw.memory_bar import memory_bar
 from dstop.units import gib_text, percent_text, watts_text
@@ -88,7 +88,8 @@ def gpu_line(gpu: Gpu, process_bytes: Sequence[int], width: int, look: Look) -> 
     index = (f"{gpu.index:>2} ", "title")
     if gpu.fault is not None:
         spans = badge_spans(badges(gpu), width - 4)
-        return fit_line((index, *spans, (f" {clean(gpu.fault)}", "bad")), width)
+        words = fit(f" {clean(gpu.fault)}", max(0, width - line_cells((index, *spans))))
+        return fit_line((index, *spans, (words, "bad")), width)
     used_pct = gpu.memory_pct
     role = "dim" if gpu.stale_s > 0 else None
     spans_: list[tuple[str, str]] = [index]
