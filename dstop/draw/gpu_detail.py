@@ -8,7 +8,7 @@ from dstop.draw.detail import heading, unavailable_lines
 from dstop.draw.gpu_block import gpu_block
 from dstop.draw.gpu_layout import GpuLayout
 from dstop.draw.gpu_line import mig_line
-from dstop.draw.line import clean, fit, fit_line
+from dstop.draw.line import cells, clean, fit, fit_line
 from dstop.model.frame import GpuHistory
 from dstop.units import MILLIJOULES_PER_KWH, bytes_text, percent_text, rate_text, watts_text
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dstop.model.gpu import Gpu
 
 _LAYOUT = GpuLayout(blocks=True, columns=1, graph_rows=8, details=False)
-_NAME_CELLS = 26
+_NAME_CELLS = 27
 
 
 def gpu_detail_lines(frame: Frame, gpu: Gpu, width: int, look: Look) -> list[Line]:
@@ -113,23 +113,25 @@ def _board(gpu: Gpu) -> list[tuple[str, str]]:
         ("MIG", _yes(gpu.mig_enabled)),
         ("virtualisation", gpu.virtualization or "–"),
         (
-            "energy",
-            "–"
-            if gpu.energy_mj is None
-            else f"{gpu.energy_mj / MILLIJOULES_PER_KWH:.2f} kWh since the driver was loaded",
+            "energy since driver load",
+            "–" if gpu.energy_mj is None else f"{gpu.energy_mj / MILLIJOULES_PER_KWH:.2f} kWh",
         ),
     ]
 
 
 def _pairs(pairs: Sequence[tuple[str, str]], width: int) -> list[Line]:
     columns = 2 if width >= 120 else 1  # noqa: PLR2004 - two readable columns
-    column = width // columns
     rows = -(-len(pairs) // columns)
+    shown = [(f"  {name}", clean(text)) for name, text in pairs]
+    left = width
+    if columns > 1:  # a UUID is there to be copied: the left column gives it the cells it needs
+        longest = max(_NAME_CELLS + cells(text) + 1 for _, text in shown[:rows])
+        left = min(max(width // 2, longest), width - _NAME_CELLS - 24)
     lines: list[Line] = []
     for row in range(rows):
         spans: list[Span] = []
-        for name, text in pairs[row::rows]:
-            spans += [(fit(f"  {name}", _NAME_CELLS), "label"), (fit(text, max(0, column - _NAME_CELLS)), "")]
+        for (name, text), column in zip(shown[row::rows], (left, width - left), strict=False):
+            spans += [(fit(name, _NAME_CELLS), "label"), (fit(text, max(0, column - _NAME_CELLS)), "")]
         lines.append(fit_line(tuple(spans), width))
     return lines
 
