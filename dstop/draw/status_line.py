@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.draw.line import cells, fit_line, line_cells
+from dstop.draw.line import cells, clean, fit_line, line_cells
 from dstop.units import bytes_text
 
 if TYPE_CHECKING:
@@ -31,15 +31,16 @@ def status_line(
         flags: states that change what is seen: `paused`, `filter: user:alice`.
         notice: takes the place of the keys while there is something to say.
     """
-    right: list[Span] = [(f" {flag} ", "badge") for flag in flags]
+    right: list[Span] = [(f" {clean(flag)} ", "badge") for flag in flags]
     if cost is not None:
         right.append((f" dstop {cost.cpu_pct:.1f}% {bytes_text(cost.rss_bytes)} ", "bar"))
-    while right and line_cells(right) > width - 8:
+    needed = cells(notice) + 2 if notice else 8
+    while right and line_cells(right) > width - needed:
         right.pop()
     left: list[Span] = []
     room = width - line_cells(right)
     if notice:
-        left.append((f" {notice} ", "key"))
+        left.append((f" {clean(notice)} ", "key"))
     else:
         for key, what in keys:
             if line_cells(left) + cells(key) + cells(what) + 2 > room:
