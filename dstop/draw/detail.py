@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from dstop.draw.bars import graph_rows
-from dstop.draw.line import clean, fit, fit_line
+from dstop.draw.line import cells, clean, fit, fit_line
 from dstop.units import bytes_text, duration_text, percent_text
 
 if TYPE_CHECKING:
@@ -104,7 +104,10 @@ def graph_lines(
         high = max([ceiling, *known]) if ceiling or known else 1.0
         now = text(known[-1]) if known else "–"
         peak = text(max(known)) if known else "–"
-        head = fit(f" {name} {now}  peak {peak}  top {text(high)}  {duration_text(half * 2 * step_s)}", half)
+        head = f" {name} {now}"
+        for more in (f"  peak {peak}", f"  {duration_text(half * 2 * step_s)}", f"  top {text(high)}"):
+            head += more if cells(head + more) < half else ""
+        head = fit(head, half)
         rows = graph_rows(values, half, GRAPH_ROWS, high, steps)
         drawn.append([(head, "label"), *((row, role) for row in rows)])
     lines = []
@@ -115,7 +118,7 @@ def graph_lines(
 
 def command_lines(process: GpuProcess, width: int) -> list[Line]:
     """Give the whole command line, wrapped."""
-    text = clean(" ".join(process.facts.cmdline)) or process.facts.unavailable.get("cmdline", "–")
+    text = clean(" ".join(process.facts.cmdline)) or clean(process.facts.unavailable.get("cmdline", "–"))
     return [heading("command line", width), *_wrapped(text, width)]
 
 
@@ -134,7 +137,7 @@ def detail_lines(detail: ProcessDetail | None, width: int) -> list[Line]:
     lines.append(heading("environment (values that look secret are redacted)", width))
     if detail.environment is None:
         lines.append(
-            fit_line(((f" – {detail.unavailable.get('environment', 'not readable')}", "dim"),), width)
+            fit_line(((f" – {clean(detail.unavailable.get('environment', 'not readable'))}", "dim"),), width)
         )
         return lines
     return lines + environment_lines(detail.environment, width)
