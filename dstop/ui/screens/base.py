@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
@@ -9,6 +10,8 @@ from textual.screen import Screen
 from dstop.ui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.app import ComposeResult
     from textual.events import Resize, ScreenResume
 
@@ -22,6 +25,8 @@ class FrameScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.canvas = LineView(id="canvas")
+        self.now_ns: Callable[[], int] = time.time_ns
+        """The wall clock, for the age of a problem."""
 
     @property
     def dstop(self) -> DstopApp:

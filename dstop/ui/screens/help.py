@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
 
 from dstop import __version__
 from dstop.draw.help import help_lines
@@ -10,11 +12,15 @@ from dstop.draw.line import fit_line
 from dstop.ui.screens.text import TextScreen
 
 if TYPE_CHECKING:
+    from textual.binding import BindingType
+
     from dstop.draw.line import Line
 
 
 class HelpScreen(TextScreen):
-    """What `?` shows."""
+    """What `?` shows; the same key takes it away."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1,h", "back", show=False)]
 
     def title_of(self, width: int) -> Line:
         """Name the program and its version."""

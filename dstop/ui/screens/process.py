@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from dstop.draw.line import Line
+    from dstop.model.frame import ProcessHistory
     from dstop.model.process import GpuProcess
     from dstop.sources.hands import ProcessDetail
 
@@ -37,6 +38,8 @@ class ProcessScreen(TextScreen):
         self.ended = False
         self.detail: ProcessDetail | None = None
         self._environment_first = environment_first
+        self._history: ProcessHistory | None = None
+        """The last there was: one that has ended is watched no more, and how it ended is what one wants to see."""
 
     def on_mount(self) -> None:
         """Watch its history, and read what only this screen shows, apart: a stuck process blocks its reader."""
@@ -88,7 +91,7 @@ class ProcessScreen(TextScreen):
         if frame is None:
             return []
         gpu = next((gpu for gpu in frame.sample.gpus if gpu.index == self.process.gpu_index), None)
-        history = frame.watched.get(self.process.key)
+        self._history = history = frame.watched.get(self.process.key, self._history)
         steps = frame.history[gpu.index].steps if gpu is not None and gpu.index in frame.history else 0
         lines = fact_lines(self.process, gpu, width, frame.sample.taken_at_ns / 1e9)
         lines += graph_lines(history, gpu, width, frame.step_s, steps)
@@ -108,6 +111,8 @@ class ProcessScreen(TextScreen):
 
     def action_ask_signal(self, name: str) -> None:
         """Ask, on the overview, whether to send it."""
-        if not self.ended:
+        if self.ended:
+            self.dstop.say(f"{self.process.pid} has ended: there is nothing to send to")
+        else:
             self.dismiss()
             self.dstop.ask_signal(name, (self.process,))

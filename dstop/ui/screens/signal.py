@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from dstop.draw.line import fit_line
+from dstop.draw.overview import scrolled
 from dstop.ui.screens.text import TextScreen
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ CHOICES: tuple[tuple[str, str], ...] = (
 class SignalScreen(TextScreen):
     """A list to choose from; the question comes after it."""
 
-    KEYS = (("↵", "choose"), ("↑↓", "move"), ("Esc", "back"))
+    KEYS = (("Enter", "choose"), ("↑↓", "move"), ("Esc", "back"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", show=False),
         Binding("up,k", "scroll_by(-1)", show=False),
@@ -65,6 +66,19 @@ class SignalScreen(TextScreen):
         """Move the choice."""
         self.cursor = max(0, min(self.cursor + lines, len(CHOICES) - 1))
         self.draw()
+
+    def action_scroll_to_top(self) -> None:
+        """Choose the first."""
+        self.action_scroll_by(-len(CHOICES))
+
+    def action_scroll_to_end(self) -> None:
+        """Choose the last."""
+        self.action_scroll_by(len(CHOICES))
+
+    def draw(self) -> None:
+        """Keep the choice in sight."""
+        self.top = scrolled(self.top, self.cursor, max(1, self.area[1] - 2), len(CHOICES))
+        super().draw()
 
     def action_choose(self) -> None:
         """Go back and ask."""

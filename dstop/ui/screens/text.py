@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
+from dstop.draw.host_line import problem_line
 from dstop.draw.line import BLANK, fit_line
 from dstop.draw.status_line import status_line
 from dstop.ui.screens.base import FrameScreen
@@ -47,20 +48,20 @@ class TextScreen(FrameScreen):
     def draw(self) -> None:
         """Draw the part that is in sight."""
         width, height = self.area
-        visible = max(1, height - 2)
+        problem = problem_line(self.frame, width, self.now_ns()) if self.frame is not None else None
+        head = [self.title_of(width)] if problem is None else [self.title_of(width), problem]
+        visible = max(1, height - 1 - len(head))
         lines = self.body(width)
         self._count = len(lines)
         self.top = max(0, min(self.top, len(lines) - visible))
         shown = lines[self.top : self.top + visible]
         shown += [fit_line(BLANK, width)] * (visible - len(shown))
-        flags = (
-            (f"{self.top + 1}-{min(len(lines), self.top + visible)} of {len(lines)}",)
-            if len(lines) > visible
-            else ()
-        )
+        flags = ["paused"] if self.dstop.paused else []
+        if len(lines) > visible:
+            flags.append(f"{self.top + 1}-{min(len(lines), self.top + visible)} of {len(lines)}")
         cost = self.frame.cost if self.frame is not None else None
         status = status_line(self.KEYS, width, cost=cost, flags=flags, notice=self.dstop.notice)
-        self.canvas.show([self.title_of(width), *shown, status][-height:])
+        self.canvas.show([*head, *shown, status][-height:])
 
     def action_back(self) -> None:
         """Return to what was there before."""
