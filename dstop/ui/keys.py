@@ -47,7 +47,7 @@ OVERVIEW_KEYS: tuple[tuple[str, str], ...] = (
     ("?", "help"),
     ("q", "quit"),
     ("/", "filter"),
-    ("↵", "open"),
+    ("Enter", "open"),
     ("t", "tree"),
     ("J", "jobs"),
     ("< >", "sort"),

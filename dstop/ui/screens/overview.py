@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,7 +17,7 @@ from dstop.view.rows import AncestorRow, GroupRow, ProcessRow, UnattributedRow
 from dstop.view.selection import Selection, at, follow, move, toggle, untag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Hashable, Mapping
 
     from textual.binding import BindingType
     from textual.events import Click, MouseScrollDown, MouseScrollUp
@@ -43,7 +42,6 @@ class OverviewScreen(FrameScreen):
         self.view = view
         self.state = OverviewState(mode=mode, keys=OVERVIEW_KEYS)
         self.counters = False
-        self.now_ns: Callable[[], int] = time.time_ns
         self._rows: tuple[Row, ...] = ()
         self.selection = Selection()
         self._drawn: Overview | None = None
@@ -69,6 +67,8 @@ class OverviewScreen(FrameScreen):
             notice=self.dstop.notice,
             now_ns=self.now_ns(),
         )
+        if self._prompt is not None:
+            height = max(1, height - 1)  # the prompt is below what says how it goes
         self._drawn = overview(
             frame, self._rows, self.state, width=width, height=height, look=self.dstop.look
         )
@@ -191,7 +191,11 @@ class OverviewScreen(FrameScreen):
 
     def action_fold(self) -> None:
         """Fold or unfold the group or the branch under the cursor."""
-        row = self.current
+        row, place = self.current, self.selection.index
+        if self.view.group is not None and isinstance(row, ProcessRow):  # a member folds its group
+            place = max(y for y in range(place) if isinstance(self._rows[y], GroupRow))
+            row = self._rows[place]
+            self._go(place)
         if row is not None and (isinstance(row, GroupRow) or self.view.tree):
             self.view = replace(self.view, folded=self.view.folded ^ {row.key})
             self.draw()
@@ -217,7 +221,7 @@ class OverviewScreen(FrameScreen):
             if self._drawn is not None
             else []
         )
-        keys = keys or list(SORT_KEYS)
+        keys = list(dict.fromkeys(keys)) or list(SORT_KEYS)  # two columns may have one order
         place = keys.index(self.view.sort) if self.view.sort in keys else 0
         self.view = replace(self.view, sort=keys[(place + step) % len(keys)], reverse=False)
         self.draw()
@@ -281,7 +285,7 @@ class OverviewScreen(FrameScreen):
         user = (
             row.process.facts.user
             if isinstance(row, ProcessRow)
-            else row.name
+            else (row.name if row.kind == "user" else row.owner)
             if isinstance(row, GroupRow)
             else None
         )
@@ -365,7 +369,7 @@ class OverviewScreen(FrameScreen):
             if event.chain == 2:  # noqa: PLR2004 - a double click
                 self.action_open()
             return
-        index = drawn.gpu_at.get(event.y)
+        index = drawn.gpu_under(event.x, event.y)
         if index is not None and event.chain == 2:  # noqa: PLR2004
             self.dstop.open_gpu(index)
         elif index is not None:
