@@ -29,6 +29,13 @@ _ROLES = {
 }
 
 
+def newest_grave(before: Sequence[Event], after: Sequence[Event]) -> Event | None:
+    """Give the newest of the new events that somebody should hear of at once."""
+    last_ns = before[-1].at_ns if before else 0
+    new = [event for event in after if event.at_ns > last_ns and _ROLES.get(event.kind) == "bad"]
+    return new[-1] if new else None
+
+
 def event_lines(events: Sequence[Event], width: int) -> list[Line]:
     """One line an event: when, which card, what."""
     if not events:

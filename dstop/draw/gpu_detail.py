@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.draw.bars import graph_rows
 from dstop.draw.detail import heading, unavailable_lines
 from dstop.draw.gpu_block import gpu_block
 from dstop.draw.gpu_layout import GpuLayout
 from dstop.draw.gpu_line import mig_line
 from dstop.draw.line import cells, clean, fit, fit_line
 from dstop.model.frame import GpuHistory
-from dstop.units import MILLIJOULES_PER_KWH, bytes_text, percent_text, rate_text, watts_text
+from dstop.units import MILLIJOULES_PER_KWH, bytes_text, duration_text, percent_text, rate_text, watts_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ def gpu_detail_lines(frame: Frame, gpu: Gpu, width: int, look: Look) -> list[Lin
     sizes = [process.gpu_memory_bytes or 0 for process in mine]
     history = frame.history.get(gpu.index, GpuHistory())
     lines = gpu_block(gpu, sizes, history, width=width, look=look, layout=_LAYOUT, step_s=frame.step_s)
+    lines += power_graphs(gpu, history, width, frame.step_s)
     for place, instance in enumerate(gpu.mig):
         inside = [p.gpu_memory_bytes or 0 for p in mine if p.gpu_instance_id == instance.gpu_instance_id]
         lines.append(mig_line(instance, inside, width, last=place == len(gpu.mig) - 1))
@@ -42,6 +44,22 @@ def gpu_detail_lines(frame: Frame, gpu: Gpu, width: int, look: Look) -> list[Lin
         lines += [heading(title, width), *_pairs(pairs, width)]
     if gpu.unavailable:
         lines += [heading("not available, and why", width), *unavailable_lines(gpu.unavailable, width)]
+    return lines
+
+
+def power_graphs(gpu: Gpu, history: GpuHistory, width: int, step_s: float) -> list[Line]:
+    """Draw power as a share of its limit, and temperature up to where the board slows down."""
+    slowdown = float(gpu.temperature_slowdown_c or DEFAULT_SLOWDOWN_C)
+    half = (width - 4) // 2
+    span = duration_text(half * 2 * step_s)
+    left = graph_rows(history.power_pct, half - 1, _POWER_ROWS, 100, history.steps)
+    right = graph_rows(history.temperature_c, width - 4 - half, _POWER_ROWS, slowdown, history.steps)
+    titles = (fit(f"    power, of {watts_text(gpu.power_limit_mw)} W, {span}", half + 4), "label")
+    lines: list[Line] = [fit_line((titles, (f"temperature, up to {slowdown:.0f}°C", "label")), width)]
+    lines += [
+        (("    ", ""), (a, "graph.power"), (" ", ""), (b, "graph.host"))
+        for a, b in zip(left, right, strict=True)
+    ]
     return lines
 
 

@@ -62,6 +62,7 @@ KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
             ("W", "save settings"),
             ("?  h  F1", "this help"),
             ("Ctrl-P", "all commands"),
+            ("Ctrl-Z", "to the background"),
             ("q  Ctrl-C", "quit"),
         ),
     ),

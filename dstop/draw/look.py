@@ -16,6 +16,8 @@ class Look(Value):
     user: str | None = None
 
 
+DEFAULT_SLOWDOWN_C = 87
+"""Where most boards slow down, for one that does not say."""
 ALMOST_FULL_PCT = 95
 """Memory from here on is one allocation away from an out-of-memory error."""
 
@@ -40,7 +42,7 @@ def temperature_role(celsius: float | None, slowdown: float | None) -> str:
     """Colour of a temperature by its distance from the board's own slowdown limit (87 °C when it gives none)."""
     if celsius is None:
         return "dim"
-    limit = slowdown or 87
+    limit = slowdown or DEFAULT_SLOWDOWN_C
     if celsius >= limit:
         return "bad"
     return "warn" if celsius >= limit - 8 else ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 
+from dstop.draw.event_lines import newest_grave
 from dstop.draw.look import Look
 from dstop.draw.palette import PALETTES
 from dstop.errors import DstopError
@@ -104,8 +105,13 @@ class DstopApp(App[None]):
 
     def on_frame_ready(self, message: FrameReady) -> None:
         """Hand the frame to the screen on top; one that is covered takes the latest when it is back."""
+        before = self.frame
         self.frame = message.frame
-        self._draw()
+        news = newest_grave(before.events if before is not None else (), message.frame.events)
+        if news is not None and not self.notice:
+            self.say(f"{news.text}  (l: log)")
+        else:
+            self._draw()
 
     def on_poller_failed(self, message: PollerFailed) -> None:
         """End, and let the caller raise it: a screen that stands still on old numbers is the worst lie."""

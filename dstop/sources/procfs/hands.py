@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from dstop.sources.hands import ProcessDetail
@@ -10,12 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+FRESH_S = 5.0
+"""How long a parent is taken to be the parent still: a tree is drawn every second, and at every key."""
+MOST_PARENTS = 16384
+
+
 class HostHands:
     """Works on the processes that `/proc` shows; see `dstop.sources.hands.Hands` for what each call promises."""
 
     def __init__(self, root: str = "/proc") -> None:
         self._root = root
-        self._named: dict[int, tuple[int | None, str]] = {}
+        self._known: dict[int, tuple[int | None, str]] = {}
+        self._read_at_s = 0.0
 
     def detail(self, pid: int, started_at_s: float | None) -> ProcessDetail:
         """Read environment and ancestors; a process that hangs hangs its reader: call it in a thread."""
@@ -41,18 +48,31 @@ class HostHands:
         )
 
     def parents(self, pids: Iterable[int]) -> Mapping[int, tuple[int | None, str]]:
-        """Give (parent, command) of these processes and of all above them, reading each new one once."""
-        from dstop.sources.procfs.lineage import parents_of  # noqa: PLC0415 - only for the tree
-
-        wanted = set(pids)
+        """Give (parent, command) of these processes and of all above them; each is read once in a while."""
+        now_s = time.monotonic()
+        if now_s - self._read_at_s > FRESH_S:
+            self._known, self._read_at_s = {}, now_s
         found: dict[int, tuple[int | None, str]] = {}
-        for pid in wanted:
-            for stat in parents_of(pid, 32, self._root):
-                if stat.pid in found:
+        for pid in pids:
+            step: int | None = pid
+            while step is not None and step > 0 and step not in found and len(found) < MOST_PARENTS:
+                entry = self._entry(step)
+                if entry is None:
                     break
-                found[stat.pid] = self._named.get(stat.pid) or (stat.ppid, stat.comm)
-        self._named = found
+                found[step] = entry
+                step = entry[0]
         return found
+
+    def _entry(self, pid: int) -> tuple[int | None, str] | None:
+        from dstop.sources.procfs.stat import read_stat  # noqa: PLC0415 - only for the tree
+
+        entry = self._known.get(pid)
+        if entry is None:
+            stat = read_stat(pid, self._root)
+            if stat is None:
+                return None
+            entry = self._known[pid] = (stat.ppid or None, stat.comm)
+        return entry
 
     def signal(self, pid: int, started_at_s: float | None, signum: int) -> None:
         """Send a signal to this very process.
