@@ -10,6 +10,7 @@ from dstop.draw.gpu_block import gpu_block
 from dstop.draw.gpu_layout import GpuLayout
 from dstop.draw.gpu_line import mig_line
 from dstop.draw.line import cells, clean, fit, fit_line
+from dstop.draw.look import DEFAULT_SLOWDOWN_C
 from dstop.model.frame import GpuHistory
 from dstop.units import MILLIJOULES_PER_KWH, bytes_text, duration_text, percent_text, rate_text, watts_text
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _LAYOUT = GpuLayout(blocks=True, columns=1, graph_rows=8, details=False)
 _NAME_CELLS = 27
+_POWER_ROWS = 4
 
 
 def gpu_detail_lines(frame: Frame, gpu: Gpu, width: int, look: Look) -> list[Line]:
