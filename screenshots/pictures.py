@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dstop.settings import Settings
-from dstop.view.arrange import View
 from stage import Scene, Stage
 from textual.widgets import Input
+
+from dstop.settings import Settings
+from dstop.view.arrange import View
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot
@@ -45,7 +46,9 @@ class Picture:
         for prompt in stage.app.screen.query(Input):
             prompt.cursor_blink = False
         if self.driver_gone_s:
-            stage.lose_the_driver("the NVIDIA driver does not answer", "look at dmesg, or restart nvidia-persistenced")
+            stage.lose_the_driver(
+                "the NVIDIA driver does not answer", "look at dmesg, or restart nvidia-persistenced"
+            )
         await stage.step(pilot, self.then_s + self.driver_gone_s)
         await pilot.pause()
 
@@ -82,20 +85,20 @@ PICTURES: tuple[Picture, ...] = (
     Picture(name="broken", scene=Scene(broken=True)),
     Picture(name="broken-small", size=SMALL, scene=Scene(broken=True)),
     Picture(name="stale", scene=Scene(at_s=STALE_S)),
-    Picture(name="out-of-memory", scene=Scene(at_s=FULL_S), keys=("M",)),
+    Picture(name="out-of-memory", scene=Scene(at_s=FULL_S), keys=("M", "home")),
     Picture(name="hang", scene=Scene(at_s=HANG_S)),
     Picture(name="job-gone", size=SMALL, scene=Scene(at_s=GONE_S)),
     Picture(name="loading", scene=Scene(at_s=LOADING_S)),
     Picture(name="tree", keys=("t",)),
     Picture(name="jobs", keys=("J",)),
-    Picture(name="users-small", size=SMALL, keys=("U", "z")),
+    Picture(name="users-small", size=SMALL, keys=("U", "z", "down", "down", "z")),
     Picture(name="filter", keys=("slash", *typed("user:deepa mem>54G"))),
     Picture(name="filter-wrong", size=SMALL, keys=("slash", *typed("mem>54Q"), "enter")),
     Picture(name="marked-small", size=SMALL, keys=("4", "space", "p")),
     Picture(name="process", keys=("enter",), then_s=2),
     Picture(name="process-small", size=SMALL, keys=("enter",), then_s=2),
-    Picture(name="process-ended", scene=Scene(at_s=FULL_S), keys=("M", "enter"), then_s=3),
-    Picture(name="gpu", scene=Scene(at_s=FULL_S), keys=("M", "g"), then_s=2),
+    Picture(name="process-ended", scene=Scene(at_s=FULL_S), keys=("M", "home", "enter"), then_s=3),
+    Picture(name="gpu", scene=Scene(at_s=FULL_S), keys=("M", "home", "g"), then_s=2),
     Picture(name="gpu-small", size=SMALL, scene=Scene(mig=True), keys=("g",), then_s=2),
     Picture(name="gpu-terse", scene=Scene(broken=True), keys=("5", "g"), then_s=2),
     Picture(name="help-small", size=SMALL, keys=("question_mark",)),
@@ -109,6 +112,7 @@ PICTURES: tuple[Picture, ...] = (
     _themed("mono"),
     Picture(name="ascii-small", size=SMALL, scene=Scene(gpus=2, settings=Settings(ascii=True))),
     Picture(name="driver-gone", driver_gone_s=7),
+    Picture(name="driver-gone-close-up", keys=("g",), driver_gone_s=7),
     Picture(name="narrow", size=(40, 12), scene=Scene(gpus=2, view=View(sort="mem"))),
 )
 BY_NAME = {picture.name: picture for picture in PICTURES}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,13 +24,14 @@ from dstop.sources.demo.hands import DemoHands
 from dstop.sources.demo.story import LOOP_S
 from dstop.ui.app import DstopApp
 from dstop.ui.poller import Poller
+from dstop.ui.screens.base import FrameScreen
 from dstop.ui.screens.overview import OverviewScreen
 from dstop.ui.screens.process import ProcessScreen
 from dstop.units import MIB
 from dstop.view.arrange import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from collections.abc import Set as AbstractSet
 
     from textual.pilot import Pilot
@@ -45,7 +47,7 @@ CPU_SHARE, RESIDENT_BYTES = 0.006, 58 * MIB
 FONTS = "'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 _FONT_FACE = re.compile(r"@font-face\s*{[^}]*}\s*")
 _MOST_WAITS = 500
-_CSS = Path(inspect.getfile(DstopApp)).with_name("dstop.tcss")
+_CSS = str(Path(inspect.getfile(DstopApp)).with_name("dstop.tcss"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +175,6 @@ class Stage:
             look=Look(user="deepa"),
             save=save,
         )
-        self.overview.now_ns = self.now_ns
 
     def now_ns(self) -> int:
         """The wall clock of the story."""
@@ -199,11 +200,13 @@ class Stage:
         for _ in range(seconds):
             self.clock_s += 1
             if not self.poller.paused:
-                self.poller.give(self.monitor.step())
-                await pilot.pause()
+                await self.give(pilot, self.monitor.step())
 
     async def give(self, pilot: Pilot[None], frame: Frame) -> None:
-        """Show a frame that is none of the story's."""
+        """Show a frame; every screen has the story's clock."""
+        for screen in self.app.screen_stack:
+            if isinstance(screen, FrameScreen):
+                screen.now_ns = self.now_ns
         self.poller.give(frame)
         await pilot.pause()
 
@@ -229,3 +232,18 @@ class Stage:
     def text(self) -> str:
         """The text on the screen, as one."""
         return "\n".join(line.rstrip() for line in self.lines())
+
+
+@asynccontextmanager
+async def playing(
+    scene: Scene | None = None,
+    *,
+    size: tuple[int, int] = (80, 24),
+    hands: Hands | Literal["demo"] | None = "demo",
+    save: Callable[[Settings], None] | None = None,
+) -> AsyncIterator[tuple[Stage, Pilot[None]]]:
+    """Play a scene without a terminal, from the first frame on the screen to the end of the block."""
+    stage = Stage(scene, hands=hands, save=save)
+    async with stage.app.run_test(size=size) as pilot:
+        await pilot.pause()
+        yield stage, pilot

@@ -43,7 +43,7 @@ def test_the_map_in_the_readme_is_complete() -> None:
     readme = (ROOT / "README.md").read_text()
     rooms = {f"dstop/{path.name}/" for path in (ROOT / "dstop").iterdir() if (path / "__init__.py").exists()}
     rooms.add("dstop/plugin.py")
-    assert set(re.findall(r"^    (dstop/\S+)", readme, re.M)) == rooms
+    assert set(re.findall(r"^    (dstop/\S+)", readme, re.MULTILINE)) == rooms
 
 
 def test_the_readme_names_every_verb() -> None:

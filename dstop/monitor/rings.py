@@ -7,9 +7,10 @@ from math import nan
 
 
 class Ring:
-    """The last `capacity` readings of `width` numbers, four bytes a number (seven digits: more than a graph shows); None is kept as NaN.
+    """The last `capacity` readings of `width` numbers, four bytes a number; None is kept as NaN.
 
-    It grows as it fills: most processes are gone long before their memory is full.
+    Seven digits are kept of a number: more than a graph shows. It grows as it fills: most processes are gone
+    long before their memory is full.
     """
 
     __slots__ = ("_at", "_full", "_values", "_width")

@@ -47,8 +47,8 @@ def test_what_is_not_known_is_a_dash(build):
     """A figure that is not known is neither 0 nor empty; what a process simply has not stays empty."""
     dashes = {"mem", "share", "sm", "cpu", "rss", "state", "time", "user", "command"}
     texts = _cells(build, ProcessRow(build.process(0, 1, None)), build.gpu(0))
-    assert texts == {"gpu": "0", "pid": "1", "type": "C"} | dict.fromkeys(dashes, "–")  # noqa: RUF001
-    assert _cells(build, ProcessRow(build.process(0, 1, 5)))["share"] == "–"  # noqa: RUF001
+    assert texts == {"gpu": "0", "pid": "1", "type": "C"} | dict.fromkeys(dashes, "–")
+    assert _cells(build, ProcessRow(build.process(0, 1, 5)))["share"] == "–"
 
 
 def test_a_command_that_cannot_be_read_says_why(build):
