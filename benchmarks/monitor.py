@@ -18,13 +18,13 @@ PROCESS = rb"train|VLLM|torch|python"
 SETTLE_S = 6.0
 """A monitor is measured once its start is behind it."""
 QUIET_S = 0.25
-"""A first frame is complete when so long a silence follows it."""
+"""The first burst of output is over when so long a silence follows it; rows may still be missing then."""
 QUIT_PATIENCE_S = 25.0
 
 COLUMNS = {
     "cpu": ("CPU ms/refresh", 1e3),
-    "frame": ("first frame s", 1.0),
-    "process": ("process row s", 1.0),
+    "full": ("cards and processes shown s", 1.0),
+    "frame": ("first burst over s", 1.0),
     "rss": ("RSS MiB", 2**-20),
     "bytes": ("bytes/s", 1.0),
     "calls": ("NVML calls/s", 1.0),
@@ -54,7 +54,8 @@ def measure(subject: Subject, args: argparse.Namespace) -> tuple[dict[str, float
         found: dict[str, float | None] = {"frame": first_frame(terminal, SETTLE_S)}
         if not terminal.pump(max(0.0, SETTLE_S - terminal.now())):
             return found, terminal.ending()
-        found["process"] = terminal.seen_at(PROCESS)
+        shown = (terminal.seen_at(GPU_NAME), terminal.seen_at(PROCESS))
+        found["full"] = None if shown[0] is None or shown[1] is None else max(shown[0], shown[1])
         began, cpu, calls, size = terminal.now(), terminal.cpu_s(), host.calls(), len(terminal.raw)
         if not terminal.pump(args.seconds):
             return found, terminal.ending()
