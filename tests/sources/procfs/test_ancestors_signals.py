@@ -117,6 +117,7 @@ def test_a_process_that_is_gone_is_said_to_be(handles: bool, monkeypatch: pytest
         (os.getppid(), 1.0, 0, "no signal"),
         (os.getppid(), 1.0, 999, "no signal"),
     ],
+    ids=("init", "group", "all", "self", "unseen", "zero", "unknown"),
 )
 def test_what_nobody_should_ask_for_is_refused(pid: int, start: float | None, signum: int, says: str) -> None:
     """The system, dstop itself and processes out of sight get nothing."""
