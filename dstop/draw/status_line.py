@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from dstop.draw.line import Line, Span
     from dstop.model.frame import OwnCost
+    from dstop.view.arrange import View
 
 
 def status_line(
@@ -47,3 +48,17 @@ def status_line(
                 break
             left += [(f" {key}", "key"), (f" {what}", "bar")]
     return (*fit_line(tuple(left), room, "bar"), *right)
+
+
+def flags_of(view: View, *, paused: bool, tagged: int) -> tuple[str, ...]:
+    """Name what changes what is seen: nobody should take a filtered table for the whole."""
+    flags = ["paused"] if paused else []
+    if view.filter is not None and view.filter.text:
+        flags.append(f"filter {view.filter.text}")
+    if view.gpu_index is not None:
+        flags.append(f"GPU {view.gpu_index}")
+    if view.users:
+        flags.append(f"user {','.join(sorted(view.users))}")
+    if tagged:
+        flags.append(f"{tagged} tagged")
+    return tuple(flags)

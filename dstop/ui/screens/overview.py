@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from dstop.draw.overview import Overview, OverviewState, overview
+from dstop.draw.status_line import flags_of
 from dstop.errors import DstopError
 from dstop.ui.keys import OVERVIEW_BINDINGS, OVERVIEW_KEYS
 from dstop.ui.screens.base import FrameScreen
+from dstop.view import steps
 from dstop.view.arrange import View, arrange
-from dstop.view.order import SORT_KEYS
-from dstop.view.rows import AncestorRow, GroupRow, ProcessRow, UnattributedRow
+from dstop.view.rows import ProcessRow, UnattributedRow
 from dstop.view.selection import Selection, at, follow, move, toggle, untag
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from dstop.model.process import GpuProcess
-    from dstop.view.rows import GroupKind, Row
+    from dstop.view.rows import Row
 
 SHIFT = 8
 """Cells the command moves per arrow key."""
@@ -63,7 +64,7 @@ class OverviewScreen(FrameScreen):
             reverse=self.view.reverse,
             cursor=self.selection.index,
             tags=self.selection.tags,
-            flags=self._flags(),
+            flags=flags_of(self.view, paused=self.dstop.paused, tagged=len(self.selection.tags)),
             notice=self.dstop.notice,
             now_ns=self.now_ns(),
         )
@@ -80,20 +81,6 @@ class OverviewScreen(FrameScreen):
         """Counters cost the driver 20 ms a card: read them only where their line is on the screen."""
         shown = drawn.layout.blocks and drawn.layout.details and (self.counters or gpus <= 2)  # noqa: PLR2004 - big cards
         self.dstop.watch_fields(("pcie", "nvlink", "activity") if shown else ())
-
-    def _flags(self) -> tuple[str, ...]:
-        flags = []
-        if self.dstop.paused:
-            flags.append("paused")
-        if self.filter_text:
-            flags.append(f"filter {self.filter_text}")
-        if self.view.gpu_index is not None:
-            flags.append(f"GPU {self.view.gpu_index}")
-        if self.view.users:
-            flags.append(f"user {','.join(sorted(self.view.users))}")
-        if self.selection.tags:
-            flags.append(f"{len(self.selection.tags)} tagged")
-        return tuple(flags)
 
     def _ancestors(self) -> Mapping[int, tuple[int | None, str]]:
         hands = self.dstop.hands
@@ -155,11 +142,9 @@ class OverviewScreen(FrameScreen):
             return
         if self.selection.tags:
             self.selection = untag(self.selection)
-        elif self.filter_text or self.view.users or self.view.gpu_index is not None:
-            self.view = replace(self.view, filter=None, users=frozenset(), gpu_index=None)
-        elif self.view.group is not None or self.view.tree:
-            self.view = replace(self.view, group=None, tree=False)
-        self.draw()
+            self.draw()
+        else:
+            self._show(steps.widened(self.view))
 
     # ---- what is shown -----------------------------------------------------------------------------------------
 
@@ -171,34 +156,24 @@ class OverviewScreen(FrameScreen):
     def action_focus_gpu(self, place: int) -> None:
         """Show the rows of the n-th GPU alone (from 0); again, or -1, shows all."""
         gpus = self.frame.sample.gpus if self.frame is not None else ()
-        index = gpus[place].index if 0 <= place < len(gpus) else None
-        if index is None and place >= 0:
+        if place >= len(gpus):
             self.dstop.say(f"there are {len(gpus)} GPUs")
             return
-        self.view = replace(self.view, gpu_index=None if index == self.view.gpu_index else index)
-        self.draw()
+        self._show(steps.focused(self.view, gpus[place].index if place >= 0 else None))
 
     def action_tree(self) -> None:
         """Show processes under their parents."""
-        self.view = replace(self.view, tree=not self.view.tree, group=None)
-        self.draw()
+        self._show(steps.as_tree(self.view))
 
     def action_group(self, kind: str) -> None:
         """Sum by user or by job."""
-        wanted: GroupKind = "user" if kind == "user" else "job"
-        self.view = replace(self.view, group=None if self.view.group == wanted else wanted, tree=False)
-        self.draw()
+        self._show(steps.grouped_by(self.view, "user" if kind == "user" else "job"))
 
     def action_fold(self) -> None:
-        """Fold or unfold the group or the branch under the cursor."""
-        row, place = self.current, self.selection.index
-        if self.view.group is not None and isinstance(row, ProcessRow):  # a member folds its group
-            place = max(y for y in range(place) if isinstance(self._rows[y], GroupRow))
-            row = self._rows[place]
-            self._go(place)
-        if row is not None and (isinstance(row, GroupRow) or self.view.tree):
-            self.view = replace(self.view, folded=self.view.folded ^ {row.key})
-            self.draw()
+        """Fold or unfold the group or the branch under the cursor; a member folds its group."""
+        if self.view.group is not None and self._rows:
+            self._go(steps.group_of(self._rows, self.selection.index))
+        self._show(steps.folded(self.view, self.current))
 
     def action_counters(self) -> None:
         """Show PCIe, NVLink and SM counters in the blocks, or stop to read them."""
@@ -210,25 +185,19 @@ class OverviewScreen(FrameScreen):
 
     def action_sort(self, key: str) -> None:
         """Order by a column; the same column again turns the order round."""
-        same = key == self.view.sort
-        self.view = replace(self.view, sort=key, reverse=not self.view.reverse if same else False)
-        self.draw()
+        self._show(steps.sorted_by(self.view, key))
 
     def action_sort_next(self, step: int) -> None:
         """Order by the column to the left or right."""
-        keys = (
-            [column.sort_key for column in self._drawn.columns if column.sort_key]
-            if self._drawn is not None
-            else []
-        )
-        keys = list(dict.fromkeys(keys)) or list(SORT_KEYS)  # two columns may have one order
-        place = keys.index(self.view.sort) if self.view.sort in keys else 0
-        self.view = replace(self.view, sort=keys[(place + step) % len(keys)], reverse=False)
-        self.draw()
+        columns = self._drawn.columns if self._drawn is not None else ()
+        self._show(steps.sorted_by_next(self.view, columns, step))
 
     def action_reverse(self) -> None:
         """Turn the order round."""
-        self.view = replace(self.view, reverse=not self.view.reverse)
+        self._show(steps.turned(self.view))
+
+    def _show(self, view: View) -> None:
+        self.view = view
         self.draw()
 
     # ---- the filter --------------------------------------------------------------------------------------------
@@ -242,31 +211,31 @@ class OverviewScreen(FrameScreen):
             self.mount(self._prompt)
             self._prompt.focus()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter by what is there so far; a filter that is not finished changes nothing."""
-        event.stop()
+    def _narrow(self, text: str) -> bool:
+        """Filter by a text; one that is wrong, or not finished, is said and changes nothing."""
         from dstop.view.filter import parse  # noqa: PLC0415 - only when it is wanted
 
         try:
-            self.view = replace(self.view, filter=parse(event.value))
+            self.view = replace(self.view, filter=parse(text))
         except DstopError as error:
             self.dstop.say(str(error))
-        else:
-            self.dstop.say("")
+            return False
+        self.dstop.say("")
+        return True
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter by what is there so far."""
+        event.stop()
+        self._narrow(event.value)
         self.draw()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Keep the filter, or say what is wrong with it and let it be mended."""
+        """Keep the filter, or let it be mended."""
         event.stop()
-        from dstop.view.filter import parse  # noqa: PLC0415 - only when it is wanted
-
-        try:
-            self.view = replace(self.view, filter=parse(event.value))
-        except DstopError as error:
-            self.dstop.say(str(error))
+        if self._narrow(event.value):
+            self.close_prompt()
+        else:
             self.draw()
-            return
-        self.close_prompt()
 
     def close_prompt(self, *, forget: bool = False) -> None:
         """Take the prompt away; `forget` drops the filter too."""
@@ -281,17 +250,7 @@ class OverviewScreen(FrameScreen):
 
     def action_filter_user(self) -> None:
         """Show only the processes of the user under the cursor; again shows all."""
-        row = self.current
-        user = (
-            row.process.facts.user
-            if isinstance(row, ProcessRow)
-            else (row.name if row.kind == "user" else row.owner)
-            if isinstance(row, GroupRow)
-            else None
-        )
-        users = frozenset() if self.view.users or user is None else frozenset({user})
-        self.view = replace(self.view, users=users)
-        self.draw()
+        self._show(steps.of_user(self.view, self.current))
 
     # ---- close up ----------------------------------------------------------------------------------------------
 
@@ -300,11 +259,9 @@ class OverviewScreen(FrameScreen):
         row = self.current
         if isinstance(row, ProcessRow):
             self.dstop.open_process(row.process)
-        elif isinstance(row, GroupRow):
-            self.action_fold()
         elif isinstance(row, UnattributedRow):
             self.dstop.open_gpu(row.unattributed.gpu_index)
-        elif isinstance(row, AncestorRow):
+        else:
             self.action_fold()
 
     def action_environment(self) -> None:
