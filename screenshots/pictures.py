@@ -39,7 +39,7 @@ class Picture:
 
     async def play(self, stage: Stage, pilot: Pilot[None]) -> None:
         """Do what the user does."""
-        await pilot.pause()
+        await stage.curtain_up(pilot)
         for key in self.keys:
             await pilot.press(key)
             await stage.read_to_the_end(pilot)

@@ -195,6 +195,12 @@ class Stage:
             raise TypeError(f"the app begins with {screen!r}")
         return screen
 
+    async def curtain_up(self, pilot: Pilot[None]) -> None:
+        """Wait for the first picture, and be silent about what happened before it."""
+        await pilot.pause()
+        self.app.say("")
+        await pilot.pause()
+
     async def step(self, pilot: Pilot[None], seconds: int = 1) -> None:
         """Let the story go on, a reading a second, unless the user wants it to stand still."""
         for _ in range(seconds):
@@ -245,5 +251,5 @@ async def playing(
     """Play a scene without a terminal, from the first frame on the screen to the end of the block."""
     stage = Stage(scene, hands=hands, save=save)
     async with stage.app.run_test(size=size) as pilot:
-        await pilot.pause()
+        await stage.curtain_up(pilot)
         yield stage, pilot

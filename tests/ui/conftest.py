@@ -1,15 +1,15 @@
-"""The stage of the pictures, for the tests of the live screen."""
+"""The stage of the pictures and the twins, for the tests of the live screen."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "screenshots"))
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "screenshots"), str(ROOT / "tests" / "ui")]
 
 
 @pytest.fixture(autouse=True)
@@ -22,4 +22,3 @@ def _same_everywhere(monkeypatch):
     yield
     monkeypatch.undo()
     time.tzset()
-    assert "TZ" not in os.environ or os.environ["TZ"]
