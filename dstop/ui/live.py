@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import sys
 import time
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 QUICK_S = 0.15
 """A driver that answers within this is waited for; behind a slower one Textual is imported meanwhile."""
+IMPORT_S = 0.35
+"""Textual is needed for the first key and the second frame: its import begins this long before that frame."""
 PATIENCE_S = 1.0
 """How long a blank terminal is better than a screen that says nothing: a driver that hangs must not hide dstop."""
 
@@ -62,6 +65,7 @@ def run_live(
         with _terminal():
             if frame is not None:
                 _paint(frame, settings, view, theme, look)
+                _until_textual_is_needed(settings.interval_s)
             from dstop.ui.app import DstopApp  # noqa: PLC0415 - this is the import the painting hides
 
             poller.first_frame(PATIENCE_S)
@@ -74,6 +78,11 @@ def run_live(
             raise app.failure
     finally:
         poller.stop()
+
+
+def _until_textual_is_needed(interval_s: float) -> None:
+    """Wait for a key, which stays where Textual will read it, or for the second frame to come near."""
+    select.select([sys.stdin], [], [], max(0.0, min(interval_s, PATIENCE_S) - IMPORT_S))
 
 
 def _paint(frame: Frame, settings: Settings, view: View, theme: str, look: Look) -> None:
