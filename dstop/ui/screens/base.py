@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textual.events import Resize, ScreenResume
 
     from dstop.model.frame import Frame
-    from dstop.ui.app import DstopApp
+    from dstop.ui.desk import Desk
 
 
 class FrameScreen(Screen[None]):
@@ -29,9 +29,9 @@ class FrameScreen(Screen[None]):
         """The wall clock, for the age of a problem."""
 
     @property
-    def dstop(self) -> DstopApp:
-        """The app, by its own type."""
-        return cast("DstopApp", self.app)
+    def dstop(self) -> Desk:
+        """The app, as far as screens know it."""
+        return cast("Desk", self.app)
 
     @property
     def frame(self) -> Frame | None:
