@@ -62,6 +62,8 @@ class Gpu(Value):
     """What is allocated on the card, without what the driver keeps for itself (NVML memory info v2)."""
     memory_reserved_bytes: int | None = None
     memory_free_bytes: int | None = None
+    left_out_bytes: int | None = 0
+    """Held by processes that this sample leaves out (`--user`, a filter); None when one of them tells no figure."""
     unified_memory: bool = False
     """The GPU shares the host's memory (GB10, Grace, Jetson): totals are the host's."""
 

@@ -42,13 +42,15 @@ class Unattributed(Value):
 
 
 def unattributed_bytes(gpu: Gpu, processes: Iterable[GpuProcess]) -> tuple[int | None, str | None]:
-    """Used memory minus the sum over processes, or None and the reason it cannot be had.
+    """Used memory minus the sum over processes, those that the sample leaves out too, or None and the reason.
 
     The sum may exceed the used figure by a little (the two are read at different moments): then it is 0.
     """
     if gpu.memory_used_bytes is None:
         return None, gpu.unavailable.get("memory_used_bytes", gpu.fault or "the driver gives no used memory")
-    total, silent = 0, 0
+    if gpu.left_out_bytes is None:
+        return None, "a process that is left out here has no memory figure"
+    total, silent = gpu.left_out_bytes, 0
     for process in processes:
         if process.gpu_index != gpu.index:
             continue

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from collections.abc import Set as AbstractSet
 
+    from dstop.model.gpu import Gpu
     from dstop.model.process import GpuProcess
     from dstop.model.sample import Sample
     from dstop.view.filter import Filter
@@ -35,7 +36,7 @@ def narrow(
     if gpu_indices is not None:
         gpus = tuple(gpu for gpu in gpus if gpu.index in gpu_indices)
     if not processes:
-        return replace(sample, gpus=gpus, processes=(), unattributed=())
+        return replace(sample, gpus=_remembering(gpus, sample.processes), processes=(), unattributed=())
     cards = {gpu.index: gpu for gpu in gpus}
 
     def wanted(row: GpuProcess) -> bool:
@@ -47,10 +48,14 @@ def narrow(
         )
 
     nobodys = () if users or pids else sample.unattributed
+    kept: list[GpuProcess] = []
+    left: list[GpuProcess] = []
+    for row in sample.processes:
+        (kept if wanted(row) else left).append(row)
     return replace(
         sample,
-        gpus=gpus,
-        processes=tuple(row for row in sample.processes if wanted(row)),
+        gpus=_remembering(gpus, left),
+        processes=tuple(kept),
         unattributed=tuple(
             row
             for row in nobodys
@@ -58,6 +63,26 @@ def narrow(
             and (asked is None or asked.matches_unattributed(row, cards.get(row.gpu_index)))
         ),
     )
+
+
+def _remembering(gpus: tuple[Gpu, ...], left: Iterable[GpuProcess]) -> tuple[Gpu, ...]:
+    """Note on each card what the rows that go hold: it is somebody's memory, though nobody's in sight."""
+    bytes_of: dict[int, list[int | None]] = {}
+    for row in left:
+        bytes_of.setdefault(row.gpu_index, []).append(row.gpu_memory_bytes)
+    return tuple(
+        replace(gpu, left_out_bytes=_total(bytes_of[gpu.index])) if gpu.index in bytes_of else gpu
+        for gpu in gpus
+    )
+
+
+def _total(counts: Iterable[int | None]) -> int | None:
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total
 
 
 def _names(row: GpuProcess) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dstop.model.unattributed import unattributed_bytes
 from dstop.view.filter import parse
 from dstop.view.only import narrow
 
@@ -50,3 +51,21 @@ def test_asking_for_nothing_copies_nothing(machine):
     """Without a wish the sample itself comes back."""
     assert narrow(machine) is machine
     assert narrow(machine, filter=parse("")) is machine
+
+
+@pytest.mark.parametrize(
+    "asked", [{"users": {"alice"}}, {"pids": [1]}, {"filter": parse("sm>1000")}, {"processes": False}]
+)
+def test_memory_of_rows_that_are_left_out_is_still_somebodys(machine, asked):
+    """Who asks for one user's processes does not make the memory of all others nobody's."""
+    whole = {gpu.index: unattributed_bytes(gpu, machine.processes) for gpu in machine.gpus}
+    less = narrow(machine, **asked)
+    assert len(less.processes) < len(machine.processes)
+    assert {gpu.index: unattributed_bytes(gpu, less.processes) for gpu in less.gpus} == whole
+
+
+def test_a_row_without_a_figure_leaves_its_card_without_one(build):
+    """What is unattributed is not known when a process that is left out does not tell what it has."""
+    machine = build.sample(build.process(0, 1, 10), build.process(0, 2, None))
+    card = narrow(machine, pids=[1]).gpus[0]
+    assert unattributed_bytes(card, ())[0] is None
