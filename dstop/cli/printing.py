@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dstop.cli import terminal
+from dstop.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,9 +118,13 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
 def view_of(request: Request) -> View:
     """Give what the table is to be; the filter is part of it, so that the screen can show and change it."""
     from dstop.view.arrange import View  # noqa: PLC0415 - as above
+    from dstop.view.columns import NAMES  # noqa: PLC0415 - as above
 
     settings = request.settings
-    view = View(sort=settings.sort, tree=settings.tree, group=settings.group)
+    unknown = next((name for name in settings.columns if name not in NAMES), None)
+    if unknown is not None:
+        raise SettingsError(f"there is no column {unknown!r}", fix=f"columns are {', '.join(NAMES)}")
+    view = View(sort=settings.sort, tree=settings.tree, group=settings.group, columns=settings.columns)
     if request.filter is None:
         return view
     from dataclasses import replace  # noqa: PLC0415 - as above

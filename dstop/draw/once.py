@@ -41,7 +41,7 @@ def once_lines(
     lines += area
     if processes:
         rows = arrange(sample, how)
-        columns = columns_for(width, row_facts(sample.processes))
+        columns = columns_for(width, row_facts(sample.processes), how.columns)
         gpus = {gpu.index: gpu for gpu in sample.gpus}
         lines.append(fit_line((("", ""),), width))
         lines.append(header_line(columns, width, sort=how.sort, reverse=how.reverse))

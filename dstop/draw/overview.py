@@ -38,6 +38,7 @@ class OverviewState(Value):
     cursor: int = 0
     top: int = 0
     shift: int = 0
+    columns: tuple[str, ...] = ()
     tags: frozenset[Hashable] = frozenset()
     flags: tuple[str, ...] = ()
     notice: str = ""
@@ -106,7 +107,7 @@ def overview(
     columns: tuple[Column, ...] = ()
     header_y, first_row_y, table_rows, top, marked = None, 0, 0, 0, None
     if left >= 2:  # noqa: PLR2004 - a header without a row says nothing
-        columns = columns_for(width, row_facts(frame.sample.processes))
+        columns = columns_for(width, row_facts(frame.sample.processes), state.columns)
         header_y = len(lines)
         lines.append(header_line(columns, width, sort=state.sort, reverse=state.reverse))
         table_rows = left - 1

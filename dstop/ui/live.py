@@ -93,7 +93,12 @@ def _paint(frame: Frame, settings: Settings, view: View, theme: str, look: Look)
 
     width, height = os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1)
     state = OverviewState(
-        mode=settings.mode, sort=view.sort, reverse=view.reverse, keys=OVERVIEW_KEYS, now_ns=time.time_ns()
+        mode=settings.mode,
+        sort=view.sort,
+        reverse=view.reverse,
+        columns=view.columns,
+        keys=OVERVIEW_KEYS,
+        now_ns=time.time_ns(),
     )
     drawn = overview(frame, arrange(frame.sample, view), state, width=width, height=height, look=look)
     sys.stdout.write(painted(drawn.lines, theme, os.environ, marked=drawn.marked, ascii_only=settings.ascii))

@@ -36,6 +36,8 @@ class View(Value):
     pids: frozenset[int] = frozenset()
     users: frozenset[str] = frozenset()
     show_unattributed: bool = True
+    columns: tuple[str, ...] = ()
+    """Names of the columns, in order; empty for what fits."""
     folded: frozenset[Hashable] = frozenset()
     """Keys of rows whose members or children are not shown."""
 

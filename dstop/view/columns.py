@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dstop.model.process import GpuProcess
 
@@ -87,16 +87,24 @@ _IN_ORDER = (
     _COMMAND,
 )
 """As they stand from left to right."""
+NAMES = tuple(column.name for column in _IN_ORDER)
 _BY_NAME = {column.name: column for column in _IN_ORDER}
 _BASE = ("gpu", "mem", "pid", "command", "user", "sm", "cpu", "time")
 """The most needed first."""
 
 
-def columns_for(width: int, facts: RowFacts) -> tuple[Column, ...]:
+def columns_for(width: int, facts: RowFacts, asked: Sequence[str] = ()) -> tuple[Column, ...]:
     """Choose the columns that fit into `width` cells; none below 4, where not even a GPU's number would.
 
     COMMAND takes what the others leave, and others come only while it keeps enough to be read.
+
+    Args:
+        width: cells of the table.
+        facts: what the rows have that a column would be for.
+        asked: names of the columns to have, in this order; those that do not fit are left out from the end.
     """
+    if asked:
+        return _as_asked(width, asked)
     chosen: set[str] = set()
     room = width + GAP
     for name in _BASE:
@@ -112,6 +120,18 @@ def columns_for(width: int, facts: RowFacts) -> tuple[Column, ...]:
                 chosen.add(name)
                 room -= need
     return tuple(_widened(column, room) for column in _IN_ORDER if column.name in chosen)
+
+
+def _as_asked(width: int, asked: Sequence[str]) -> tuple[Column, ...]:
+    chosen: list[Column] = []
+    room = width + GAP
+    for name in dict.fromkeys(asked):
+        column = _BY_NAME[name]
+        if column.width + GAP > room:
+            break
+        chosen.append(column)
+        room -= column.width + GAP
+    return tuple(_widened(column, room) for column in chosen)
 
 
 def _extras(facts: RowFacts) -> list[tuple[str, int]]:

@@ -15,6 +15,7 @@ import pytest
 from dstop.cli.request import face_of
 from dstop.cli.terminal import use_color
 from dstop.errors import UsageError
+from dstop.testing import make_sample
 
 _TERMINAL = {"once": False, "json": False, "csv": None, "can_be_live": True, "count": None}
 
@@ -109,3 +110,17 @@ def test_a_gpu_that_is_not_there_ends_the_screen_with_one_line(tmp_path):
     assert code == 2
     assert said.startswith(b"dstop: --only: no GPU '9'")
     assert said.count(b"\n") == 1
+
+
+def test_the_users_own_columns(dstop, machine, monkeypatch):
+    """A configured table has those columns alone; one that does not exist is named."""
+    machine(make_sample(1, 1))
+    monkeypatch.setenv("DSTOP_COLUMNS", "pid,mem")
+    said = dstop("--once")
+    assert said.code == 0
+    header = next(line for line in said.out.splitlines() if "PID" in line)
+    assert header.split() == ["PID", "MEM"]
+    monkeypatch.setenv("DSTOP_COLUMNS", "pid,nonsense")
+    said = dstop("--once")
+    assert said.code == 2
+    assert "'nonsense'" in said.err

@@ -87,3 +87,12 @@ def test_facts_are_seen_in_the_rows(build):
     assert row_facts(rows) == RowFacts(
         ranks=True, containers=True, frameworks=True, models=True, slices=True, stuck=True
     )
+
+
+def test_columns_that_were_asked_for_come_in_their_order() -> None:
+    """The user's own table; what does not fit is left out from the end, COMMAND takes the rest."""
+    facts = RowFacts()
+    chosen = columns_for(60, facts, ("pid", "mem", "command", "user"))
+    assert [column.name for column in chosen] == ["pid", "mem", "command", "user"]
+    assert sum(column.width + GAP for column in chosen) == 60 + GAP
+    assert [column.name for column in columns_for(12, facts, ("pid", "mem", "user"))] == ["pid"]

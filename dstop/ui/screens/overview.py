@@ -62,6 +62,7 @@ class OverviewScreen(FrameScreen):
             self.state,
             sort=self.view.sort,
             reverse=self.view.reverse,
+            columns=self.view.columns,
             cursor=self.selection.index,
             tags=self.selection.tags,
             flags=flags_of(self.view, paused=self.dstop.paused, tagged=len(self.selection.tags)),
