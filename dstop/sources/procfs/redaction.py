@@ -18,7 +18,7 @@ REDACTED = "••• (redacted)"
 _WORDS = words(
     "token secret secrets password passwd passphrase pass passcode pwd credential credentials cred creds auth"
     " authorization"
-    " bearer cookie cookies private apikey apitoken accesskey secretkey dsn netrc jwt sas"
+    " bearer cookie cookies private apikey apitoken accesskey secretkey dsn netrc jwt sas pat"
 )
 _ENDINGS = (
     "password",
@@ -61,14 +61,26 @@ _STARTS = (
 """How well-known tokens begin."""
 
 _TOKEN_LENGTH = 16
+_RUN_LENGTH = 20
+"""From here on, upper and lower case mixed without a break are no word: Hugging Face's tokens have no digit."""
+
+_WEBHOOKS = ("://hooks.slack.com/services/", "/api/webhooks/")
+"""Addresses that are secrets as a whole: whoever has one may post."""
+
+_QUERY = words("sig signature")
+"""Names that make a signed URL, beside those of secrets."""
+
 _SCHEMES = ("bearer ", "basic ", "token ")
 _OWN_DIRECTORY = frozenset({"PWD", "OLDPWD"})
 _QUOTES = "'\""
 
 
 def redact(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment with the values of secrets replaced; names stay, so that one sees what is set."""
-    return {name: REDACTED if _hidden(name, value) else value for name, value in environ.items()}
+    """Give the environment with the values of secrets replaced; names stay, so that one sees what is set.
+
+    A value that is itself a command or a piece of JSON is treated word by word.
+    """
+    return {name: REDACTED if _hidden(name, value) else _argument(value) for name, value in environ.items()}
 
 
 def redact_cmdline(cmdline: Sequence[str]) -> tuple[str, ...]:
@@ -77,14 +89,15 @@ def redact_cmdline(cmdline: Sequence[str]) -> tuple[str, ...]:
     An argument that is itself a command (`sh -c "…"`) is treated word by word.
     """
     shown: list[str] = []
-    expected = False
+    option = ""
     for word in cmdline:
-        if expected and word and not _is_option(word):
+        if option and word and not _is_option(word) and _hidden(option.lstrip("-"), word):
             shown.append(REDACTED)
-            expected = False
+            option = ""
             continue
         shown.append(_argument(word))
-        expected = _is_option(word) and "=" not in word and " " not in word and is_secret_name(word)
+        if word:
+            option = word if _is_option(word) and "=" not in word and " " not in word else ""
     return tuple(shown)
 
 
@@ -107,13 +120,17 @@ def is_secret_value(value: str) -> bool:
     """Whether a value gives itself away: a known kind of token, or a URL with a password in it."""
     if value.lower().startswith(_SCHEMES) and len(value) > len("basic ") + 4:
         return True
-    if value.startswith(_STARTS) and len(value) >= _TOKEN_LENGTH and _is_opaque(value):
+    if value.startswith(_STARTS) and len(value) >= _TOKEN_LENGTH and (_is_opaque(value) or _is_run(value)):
         return True
     if value.startswith("eyJ") and value.count(".") == 2:  # noqa: PLR2004 - the three parts of a JSON web token
         return True
     if "PRIVATE KEY-----" in value:
         return True
-    return "://" in value and any(_url_has_secret(part) for part in value.split("://")[1:])
+    if "://" not in value:
+        return False
+    return any(place in value for place in _WEBHOOKS) or any(
+        _url_has_secret(part) for part in value.split("://")[1:]
+    )
 
 
 def _hidden(name: str, value: str) -> bool:
@@ -151,6 +168,17 @@ def _is_opaque(value: str) -> bool:
     )
 
 
+def _is_run(value: str) -> bool:
+    """Whether what follows the start of a known kind of token is one long run of mixed case."""
+    body = value.replace("-", "_").rpartition("_")[2]
+    return (
+        len(body) >= _RUN_LENGTH
+        and body.isalnum()
+        and any(letter.isupper() for letter in body)
+        and any(letter.islower() for letter in body)
+    )
+
+
 def _url_has_secret(rest: str) -> bool:
     """Judge what follows `scheme://`: `user:password@host`, `host/?token=abc`."""
     place, _, query = rest.partition("?")
@@ -160,7 +188,9 @@ def _url_has_secret(rest: str) -> bool:
     if user and is_secret_value(user):
         return True
     pairs = (pair.partition("=") for pair in query.split("&"))
-    return any(value and is_secret_name(name) for name, _, value in pairs)
+    return any(
+        value and (is_secret_name(name) or not _QUERY.isdisjoint(_words(name))) for name, _, value in pairs
+    )
 
 
 def _is_option(word: str) -> bool:
@@ -173,10 +203,18 @@ def _argument(word: str) -> str:
         return shown if REDACTED in shown else word
     if " " in word:
         return _sentence(word)
-    name, equals, value = word.partition("=")
-    if equals and value and "/" not in name and _hidden(name.lstrip("-+"), value):
-        return f"{name}={REDACTED}"
-    return REDACTED if is_secret_value(word) else word
+    if ";" in word and "://" not in word:
+        return ";".join(_argument(part) for part in word.split(";"))
+    for separator in ("=", ":"):
+        name, found, value = word.partition(separator)
+        if found and value and "/" not in name and _hidden(name.lstrip("-+"), value):
+            return f"{name}{separator}{REDACTED}"
+    return REDACTED if is_secret_value(word) or _has_token(word) else word
+
+
+def _has_token(word: str) -> bool:
+    """Whether a known kind of token stands in it between quotes: `login('hf_…')`."""
+    return any(is_secret_value(part) for quote in _QUOTES if quote in word for part in word.split(quote))
 
 
 def _sentence(text: str) -> str:
@@ -203,7 +241,7 @@ def _announces(word: str, bare: str) -> bool:
     """Whether the next word is a secret's value: `--token`, `"api_key":`, `Authorization:`, `Bearer`."""
     if bare.lower() == "bearer":
         return True
-    option = _is_option(word) and "=" not in word
+    option = _is_option(bare) and "=" not in bare
     return (option or word.rstrip(",").endswith(":")) and "/" not in bare and is_secret_name(bare.rstrip(":"))
 
 
@@ -213,7 +251,7 @@ def _word(word: str, following: Iterator[str]) -> str:
         if found and value and "/" not in name and _hidden(name.strip("{}[](),;\"'-+"), value.strip(_QUOTES)):
             _skip_quoted(value, following)
             return f"{name}{separator}{REDACTED}"
-    return REDACTED if is_secret_value(word.strip("{}[](),;\"'")) else word
+    return REDACTED if is_secret_value(word.strip("{}[](),;\"'")) or _has_token(word) else word
 
 
 def _skip_quoted(value: str, following: Iterator[str]) -> None:

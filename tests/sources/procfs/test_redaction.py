@@ -168,3 +168,51 @@ def test_json_without_secrets_stays_as_it_is() -> None:
     """Nothing is reformatted that hides nothing."""
     word = '{"a":1,"b":{"max_tokens":5}}'
     assert redact_cmdline([word]) == (word,)
+
+
+HF = "hf_" + "aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeFgH"
+"""A Hugging Face token as they are: letters alone, of both cases."""
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        HF,
+        f"--x={HF}",
+        f"login('{HF}')",
+        f'login(token="{HF}"); train()',
+        f"import x; login('{HF}'); train()",
+        f"['--token', '{HF}']",
+        f"['--token', '{SECRET}']",
+        f"X-Api-Key:{SECRET}",
+        f"Server=h;Password={SECRET};User=u",
+        f"--conn=Server=h;Password={SECRET};User=u",
+        f"AccountName=a;AccountKey={SECRET}==;EndpointSuffix=x",
+        f"https://hooks.slack.com/services/T0/B0/{SECRET}",
+        f"https://h/file?X-Amz-Signature={SECRET}&x=1",
+    ],
+)
+def test_a_secret_is_found_wherever_it_stands(word: str) -> None:
+    """In quotes, in a connection string, in a signed URL: as an argument and as a variable."""
+    for shown in (*redact_cmdline(["python", word]), *redact({"OPTS": word}).values()):
+        assert SECRET not in shown
+        assert HF not in shown
+
+
+def test_a_key_that_looks_drawn_by_lot_is_hidden_behind_its_option() -> None:
+    """`--wandb_key X` is as secret as `--wandb_key=X`; the key of a dictionary is not."""
+    lot = "0123456789abcdef" * 2
+    assert redact_cmdline(["x", "--wandb_key", lot]) == ("x", "--wandb_key", REDACTED)
+    assert redact_cmdline(["x", "--sort-key", "name"]) == ("x", "--sort-key", "name")
+
+
+def test_values_without_a_secret_stay_as_they_are() -> None:
+    """Commands, JSON and lists of colours in the environment are shown whole."""
+    plain = {
+        "LS_COLORS": "rs=0:di=01;34:*.tar=01;31",
+        "JSON": '{"a": 1, "b": [2, 3]}',
+        "CMD": "python -m train --lr 1e-4 --max-tokens 10",
+        "PATH": "/usr/bin:/bin",
+        "MODEL": "hf_internal_testing_tiny_random_llama",
+    }
+    assert redact(plain) == plain
