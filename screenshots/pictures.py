@@ -98,7 +98,7 @@ PICTURES: tuple[Picture, ...] = (
     Picture(name="process", keys=("enter",), then_s=2),
     Picture(name="process-small", size=SMALL, keys=("enter",), then_s=2),
     Picture(name="process-ended", scene=Scene(at_s=FULL_S), keys=("M", "home", "enter"), then_s=3),
-    Picture(name="gpu", scene=Scene(at_s=FULL_S), keys=("M", "home", "g"), then_s=2),
+    Picture(name="gpu", scene=Scene(at_s=FULL_S - 2), keys=("M", "home", "g"), then_s=2),
     Picture(name="gpu-small", size=SMALL, scene=Scene(mig=True), keys=("g",), then_s=2),
     Picture(name="gpu-terse", scene=Scene(broken=True), keys=("5", "g"), then_s=2),
     Picture(name="help-small", size=SMALL, keys=("question_mark",)),

@@ -46,6 +46,7 @@ PAST_S = 200
 CPU_SHARE, RESIDENT_BYTES = 0.006, 58 * MIB
 FONTS = "'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 _FONT_FACE = re.compile(r"@font-face\s*{[^}]*}\s*")
+_COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 _MOST_WAITS = 500
 _CSS = str(Path(inspect.getfile(DstopApp)).with_name("dstop.tcss"))
 
@@ -133,8 +134,8 @@ class StageApp(DstopApp):
 
 
 def local_fonts(svg: str) -> str:
-    """Take the fonts of the web out of an SVG."""
-    svg = _FONT_FACE.sub("", svg)
+    """Take the fonts of the web, and every other address, out of an SVG."""
+    svg = _COMMENT.sub("", _FONT_FACE.sub("", svg))
     return re.sub(r"font-family: ?(Fira Code|arial)[^;]*;", f"font-family: {FONTS};", svg)
 
 
