@@ -46,7 +46,7 @@ def gpu_detail_lines(frame: Frame, gpu: Gpu, width: int, look: Look) -> list[Lin
         lines += [heading(title, width), *_pairs(pairs, width)]
     if gpu.unavailable:
         lines += [heading("not available, and why", width), *unavailable_lines(gpu.unavailable, width)]
-    return lines
+    return [fit_line(line, width) for line in lines]
 
 
 def power_graphs(gpu: Gpu, history: GpuHistory, width: int, step_s: float) -> list[Line]:
