@@ -72,7 +72,10 @@ def parse_bytes(text: str) -> int:
     scale = decimal.get(suffix) or binary.get(suffix.removesuffix("ib") if len(suffix) == 3 else suffix)  # noqa: PLR2004
     if scale is None or not number:
         raise ValueError(f"{text!r} is not a size (write 20GiB, 512M or a number of bytes)")
-    value = float(number)
+    try:
+        value = float(number)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a size (write 20GiB, 512M or a number of bytes)") from None
     if not 0 <= value * scale < 2**63:
         raise ValueError(f"{text!r} is not a size that memory can have")
     return int(value * scale)

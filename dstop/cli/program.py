@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,22 @@ if TYPE_CHECKING:
     from dstop.settings import Settings
     from dstop.sources import Source
     from dstop.sources.hands import Hands
+
+
+class _Range(click.FloatRange):
+    """A range that NaN is not in: it is neither below nor above any bound, and click lets it pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number.
+
+        Raises:
+            BadParameter: when it is none, or out of the range.
+        """
+        number = float(super().convert(value, param, ctx))
+        if number != number:  # noqa: PLR0124 - only NaN differs from itself
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -96,7 +112,7 @@ def _host_hands() -> Hands:
 @click.option("--gpus", type=click.IntRange(1, 64), default=8, show_default=True, help="How many cards.")
 @click.option(
     "--speed",
-    type=click.FloatRange(0, 1000),
+    type=_Range(0, 1000),
     default=1.0,
     show_default=True,
     help="Story seconds per second.",
@@ -122,7 +138,7 @@ def demo(context: click.Context, /, gpus: int, speed: float, **_options: object)
     "-n", "--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many GPUs."
 )
 @click.option("-f", "--free", default="0", metavar="SIZE", help="What each must have free, such as 40GiB.")
-@click.option("--max-util", type=click.FloatRange(0, 100), help="Percent busy that each may be at most.")
+@click.option("--max-util", type=_Range(0, 100), help="Percent busy that each may be at most.")
 @click.option("--max-processes", type=click.IntRange(min=0), help="Processes on each at most.")
 @click.option("-o", "--only", multiple=True, metavar="GPU", help="Choose from these GPUs.")
 @click.option(

@@ -355,3 +355,21 @@ def test_completion_is_printed_for_each_shell(dstop, shell):
     assert said.code == 0
     assert "dstop" in said.out
     assert "_DSTOP_COMPLETE" in said.out
+
+
+@pytest.mark.parametrize("words", [("demo", "--once", "--speed"), ("pick", "--max-util")])
+def test_a_number_that_is_none_is_one_line(dstop, machine, words):
+    """NaN is within no range, whatever a comparison says."""
+    machine(make_sample(1, 1))
+    said = dstop(*words, "nan")
+    assert (said.code, said.out) == (2, "")
+    assert "'nan' is not a number" in said.err
+
+
+@pytest.mark.parametrize("size", ["10%", "1.2.3G", "1e", "--5"])
+def test_a_size_that_is_none_is_one_line(dstop, machine, size):
+    """What was typed is named, in dstop's own words."""
+    machine(make_sample(1, 1))
+    said = dstop("pick", f"--free={size}")
+    assert said.code == 2
+    assert f"--free: {size!r} is not a size" in said.err
