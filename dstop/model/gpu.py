@@ -130,8 +130,11 @@ THROTTLE_REASONS: Mapping[int, str] = {
     0x040: "hw_thermal",
     0x080: "hw_power_brake",
     0x100: "display_clocks",
+    0x200: "board_limit",
+    0x400: "reliability",
 }
-"""NVML's clock event reason bits (nvml.h, `nvmlClocksEventReason*`), in short names."""
+"""NVML's clock event reason bits, in short names (nvml.h, `nvmlClocksEventReason*`; the last two are in
+`nvmlClocksThrottleReason*` alone)."""
 
 QUIET_REASONS = frozenset({"idle", "application_clocks", "display_clocks", "sync_boost"})
 """Reasons that are settings or rest, not trouble: no badge is drawn for them."""

@@ -108,7 +108,7 @@ def _gpu_laws(gpu: Gpu) -> Iterator[str]:
         return
     yield from reason_laws(gpu, _GPU_CONTRACT, gpu.unavailable)
     for reason in gpu.throttle_reasons or ():
-        if reason not in THROTTLE_REASONS.values():
+        if reason not in THROTTLE_REASONS.values() and not reason.startswith("reason_0x"):
             yield f"{reason!r} is not one of THROTTLE_REASONS"
     if gpu.mig and gpu.mig_enabled is False:
         yield "a card with MIG off has no instances"
