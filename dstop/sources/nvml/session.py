@@ -97,12 +97,14 @@ class Session:
         # Once more after nobody looks any more: to let go.
         late = self._lanes.run(patience_s, linger=watched or self._lingered)
         self._lingered = watched
+        # A card that has just come is not silent: nobody has asked it yet.
+        asked = tuple(self.cards)
         self._adopt()
-        answered = [card.reading for card in self.cards if id(card) not in late and card.reading is not None]
+        answered = [card.reading for card in asked if id(card) not in late and card.reading is not None]
         if answered and all(reading.gone is not None for reading in answered):
             raise DriverGoneError(answered[0].gone or 0)
         now_s = time.monotonic()
-        return [(self._row(card, began_s, now_s, late=id(card) in late), card.reading) for card in self.cards]
+        return [(self._row(card, began_s, now_s, late=id(card) in late), card.reading) for card in asked]
 
     def minors(self) -> dict[int, int]:
         """Give the number of each card's device file (`/dev/nvidia3` is 3) and its index."""
