@@ -123,7 +123,7 @@ def pick_slices(
             continue
         fault = gpu.fault or ("its driver does not answer" if gpu.stale_s > 0 else None)
         if fault or not gpu.mig:
-            refused.append(f"GPU {gpu.index}: {fault or 'not split by MIG'}")
+            refused.append(f"GPU {gpu.index}: {fault or _unsplit(gpu)}")
             continue
         for part in gpu.mig:
             reason = _slice_refusal(part, free_bytes)
@@ -134,6 +134,10 @@ def pick_slices(
     if len(good) < count:
         raise _too_few(len(good), count, free_bytes, refused, what="MIG slice")
     return tuple(sorted(good, key=lambda part: -(part.memory_free_bytes or 0))[:count])
+
+
+def _unsplit(gpu: Gpu) -> str:
+    return "MIG is on, but it has no instance yet" if gpu.mig_enabled else "not split by MIG"
 
 
 def _slice_refusal(part: MigInstance, free_bytes: int) -> str | None:

@@ -109,3 +109,12 @@ def test_slices_are_picked_by_room(build):
         pick_slices(silent, 1, 0)
     with pytest.raises(DstopError, match="there are 0 MIG slices"):
         pick_slices(server, 1, 0, only={7})
+
+
+def test_a_card_that_waits_for_its_instances_says_so(build):
+    """MIG that is on without an instance is another thing than MIG that is off."""
+    server = build.sample(gpus=[build.gpu(0, mig_enabled=True), build.gpu(1)])
+    with pytest.raises(
+        DstopError, match="GPU 0: MIG is on, but it has no instance yet; GPU 1: not split by MIG"
+    ):
+        pick_slices(server, 1, 0)
