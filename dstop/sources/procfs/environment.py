@@ -21,6 +21,7 @@ __all__ = ["ANOTHER_USER", "Environment", "parse_environ", "read_environment", "
 
 LARGEST_BYTES = 256 << 10
 
+NONE = "it has no environment (a kernel thread, or a process that has ended)"
 ANOTHER_USER = "environment of another user: needs root"
 
 
@@ -42,6 +43,9 @@ def read_environment(pid: int, root: str = "/proc") -> Environment:
         return Environment(values=parse_environ(read_bytes(f"{folder}/environ", LARGEST_BYTES)))
     except PermissionError:
         return Environment(reason=_why_refused(folder))
+    except ProcessLookupError:
+        there = os.path.exists(folder)  # noqa: PTH110 - Path costs more than the call
+        return Environment(reason=NONE if there else "the process is gone")
     except OSError:
         return Environment(reason="the process is gone")
 

@@ -15,7 +15,7 @@ from dstop.sources.procfs.reader import FactsReader, Job
 from dstop.sources.procfs.stat import TICKS_PER_S, Stat, StatFiles, started_at_s
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from dstop.sources.procfs.reader import Reading
 
@@ -69,11 +69,27 @@ class _Entry:
         self.round = 0
 
 
+def refuses_us(pid: int) -> bool:
+    """Whether a process is there and another user's: with hidepid=2 `/proc` does not even show its folder."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
 class ProcessTable:
     """Host views of the processes the driver names. One thread updates; none is started before the first."""
 
     def __init__(
-        self, root: str = "/proc", *, wait_s: float = _WAIT_S, reading: Reading | None = None
+        self,
+        root: str = "/proc",
+        *,
+        wait_s: float = _WAIT_S,
+        reading: Reading | None = None,
+        refuses: Callable[[int], bool] | None = None,
     ) -> None:
         """Make an empty table.
 
@@ -81,6 +97,7 @@ class ProcessTable:
             root: where the process file system is.
             wait_s: how long one update waits, at most and in all, for facts of processes that are new.
             reading: what reads the facts, unless it is `/proc`.
+            refuses: whether a process that `root` does not show is there and another's, unless the kernel is asked.
         """
         self._root = root
         self._wait_s = wait_s
@@ -89,6 +106,7 @@ class ProcessTable:
         self._entries: dict[int, _Entry] = {}
         self._round = 0
         self._absent = GONE if in_initial_pid_namespace(root) else OTHER_NAMESPACE
+        self._refuses = refuses or refuses_us
         self._most_pct = 100.0 * (os.cpu_count() or 1)
 
     def update(self, pids: Iterable[int], now_s: float) -> dict[int, HostView]:
@@ -182,7 +200,8 @@ class ProcessTable:
     def _absent_view(self, pid: int) -> HostView:
         self._entries.pop(pid, None)
         uid = owner_of(pid, self._root)
-        why = self._absent if uid is None else HIDDEN
+        unseen = uid is None and not (self._absent == GONE and self._refuses(pid))
+        why = self._absent if unseen else HIDDEN
         facts = ProcessFacts(pid=pid, uid=uid, unavailable={"command": why})
         return HostView(facts=facts, unavailable={"cpu_pct": why, "rss_bytes": why, "state": why})
 

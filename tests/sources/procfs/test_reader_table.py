@@ -13,7 +13,7 @@ import pytest
 from dstop.model.process import ProcessFacts
 from dstop.sources.procfs.reader import MOST_STUCK, MOST_WAITING, FactsReader, Job
 from dstop.sources.procfs.stat import Stat
-from dstop.sources.procfs.table import ALL_STUCK, FIRST_SIGHT, STUCK, ProcessTable
+from dstop.sources.procfs.table import ALL_STUCK, FIRST_SIGHT, GONE, HIDDEN, STUCK, ProcessTable, refuses_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -293,3 +293,25 @@ def test_live_processes(live: Live, tables: list[ProcessTable]) -> None:
     assert shares[idle] < shares[busy]
     os.kill(idle, 9)
     _until(lambda: tables[0].update([idle], time.monotonic())[idle].state == "Z")
+
+
+def test_a_process_that_hidepid_hides_is_not_called_gone(tree: Tree, tables: list[ProcessTable]) -> None:
+    """Who is there and refuses a signal is hidden; who is not there is gone."""
+    table = ProcessTable(tree.root, refuses=lambda pid: pid == 7)
+    tables.append(table)
+    views = table.update([7, 8], 1.0)
+    assert views[7].facts.unavailable["command"] == HIDDEN
+    assert views[8].facts.unavailable["command"] == GONE
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_the_kernel_tells_strangers_from_the_gone() -> None:
+    """As nobody, the parent is there and refuses; a PID that cannot be is not."""
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        os.setgid(65534)
+        os.setuid(65534)
+        right = refuses_us(os.getppid()) and not refuses_us(2**22 + 1) and not refuses_us(os.getpid())
+        os._exit(0 if right and not refuses_us(2**80) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
