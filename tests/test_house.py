@@ -10,6 +10,7 @@ import pytest
 
 from dstop.cli.program import dstop as program
 from dstop.plugin import Hooks
+from dstop.settings.load import load
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "dstop").rglob("*.py"))
@@ -71,3 +72,14 @@ def test_nothing_committed_names_a_registry_or_a_font_host() -> None:
     """Pictures and documents open without a network."""
     for path in (ROOT / "screenshots").glob("*.svg"):
         assert "https://cdn" not in path.read_text(), path
+
+
+def test_the_configuration_in_the_readme_is_one(tmp_path: Path) -> None:
+    """Who copies the settings from the README gets the settings they say."""
+    readme = (ROOT / "README.md").read_text()
+    block = readme.split("## Configuration")[1].split("\n## ")[0]
+    lines = [line.strip() for line in block.splitlines() if line.startswith("    ")]
+    path = tmp_path / "config.toml"
+    path.write_text("\n".join(lines))
+    assert len(lines) >= 5
+    assert load(str(path), environ={}, flags={}).interval_s == 1.0
