@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dstop.cli.request import Request
     from dstop.model.frame import Frame
+    from dstop.model.sample import Sample
     from dstop.sources import Source
     from dstop.view.arrange import View
 
@@ -65,14 +66,23 @@ def face(request: Request) -> tuple[bytes, Callable[[Frame], bytes]]:
     if request.face == "json":
         from dstop.export.json import sample_line  # noqa: PLC0415 - as above
 
-        return b"", lambda frame: sample_line(frame.sample, problem=frame.problem)
+        return b"", lambda frame: sample_line(_honest(frame), problem=frame.problem)
     if request.face.startswith("csv"):
         from dstop.export import csv  # noqa: PLC0415 - as above
 
         if request.face == "csv":
-            return csv.gpu_header().encode(), lambda frame: csv.gpu_lines(frame.sample).encode()
-        return csv.process_header().encode(), lambda frame: csv.process_lines(frame.sample).encode()
+            return csv.gpu_header().encode(), lambda frame: csv.gpu_lines(_honest(frame)).encode()
+        return csv.process_header().encode(), lambda frame: csv.process_lines(_honest(frame)).encode()
     return b"", _text_face(request)
+
+
+def _honest(frame: Frame) -> Sample:
+    """Give the sample for a program: the last one is no sample of a moment at which nothing could be read."""
+    if frame.problem is None:
+        return frame.sample
+    from dstop.export.outage import without_figures  # noqa: PLC0415 - as above
+
+    return without_figures(frame.sample, frame.problem.message, time.time_ns())
 
 
 def _text_face(request: Request) -> Callable[[Frame], bytes]:

@@ -11,14 +11,14 @@ from dstop.model.xid import xid_meaning
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dstop.model.gpu import Gpu, MigInstance
+    from dstop.model.gpu import Activity, Gpu, MigInstance
     from dstop.model.process import GpuProcess
 
 NOT_GIVEN = "the driver gives no such figure for this card"
 
 
 def gpu_object(gpu: Gpu, processes: Iterable[GpuProcess]) -> dict[str, Any]:
-    """Give the card; every null among the contract's keys has its reason in `unavailable`."""
+    """Give the card; every null but that of `fault` has its reason in `unavailable`."""
     unattributed, why = unattributed_bytes(gpu, processes)
     contract = _contract(gpu, unattributed)
     extras = _extras(gpu)
@@ -29,8 +29,13 @@ def gpu_object(gpu: Gpu, processes: Iterable[GpuProcess]) -> dict[str, Any]:
     return {
         **contract,
         **extras,
-        "unavailable": unavailable({**contract, **extras}, contract, reasons, usual),
+        "unavailable": unavailable({**contract, **extras}, _needing(contract, extras), reasons, usual),
     }
+
+
+def _needing(*parts: Mapping[str, object]) -> list[str]:
+    """Name the keys whose null needs a reason: all but `fault`, where null says that there is none."""
+    return [key for part in parts for key in part if key != "fault"]
 
 
 def unavailable(
@@ -93,18 +98,21 @@ def _extras(gpu: Gpu) -> dict[str, Any]:
         "pcie_rx_bytes_s": gpu.pcie_rx_bytes_s,
         "nvlink_tx_bytes_s": gpu.nvlink_tx_bytes_s,
         "nvlink_rx_bytes_s": gpu.nvlink_rx_bytes_s,
-        "activity": None
-        if activity is None
-        else {
-            "sm_pct": finite(activity.sm_pct),
-            "sm_occupancy_pct": finite(activity.sm_occupancy_pct),
-            "tensor_pct": finite(activity.tensor_pct),
-            "dram_pct": finite(activity.dram_pct),
-        },
+        "activity": None if activity is None else _activity_object(activity),
         "xids": [
             {"code": xid.code, "at_ns": xid.at_ns, "meaning": xid_meaning(xid.code)} for xid in gpu.xids
         ],
     }
+
+
+def _activity_object(activity: Activity) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "sm_pct": finite(activity.sm_pct),
+        "sm_occupancy_pct": finite(activity.sm_occupancy_pct),
+        "tensor_pct": finite(activity.tensor_pct),
+        "dram_pct": finite(activity.dram_pct),
+    }
+    return {**row, "unavailable": unavailable(row, row, {}, "the driver gives no such figure now")}
 
 
 def _mig_object(instance: MigInstance) -> dict[str, Any]:

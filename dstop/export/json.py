@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
+_OF_HOST = {
+    "cpu_pct": "needs two readings, or the host does not say",
+    "container": "not in a container, as far as dstop can tell",
+}
+
 
 def sample_object(sample: Sample, *, problem: Problem | None = None) -> dict[str, Any]:
     """Give the sample in the shape of the contract.
 
     Args:
         sample: the newest there is.
-        problem: set when the driver has gone since; the sample is then old, as `taken_at_ns` says.
+        problem: why nothing can be read now, when the driver has gone.
     """
     fault = {gpu.index: gpu.fault for gpu in sample.gpus}
     on_gpu: dict[int, list[GpuProcess]] = {}
@@ -69,7 +74,7 @@ def sample_line(sample: Sample, *, problem: Problem | None = None) -> bytes:
 
 
 def _host_object(host: Host) -> dict[str, Any]:
-    return {
+    row: dict[str, Any] = {
         "cpu_count": host.cpu_count,
         "cpu_pct": finite(host.cpu_pct),
         "load_1": finite(host.load_1),
@@ -80,3 +85,5 @@ def _host_object(host: Host) -> dict[str, Any]:
         "uptime_s": finite(host.uptime_s),
         "container": host.container,
     }
+    why = {key: _OF_HOST.get(key, "the host does not say") for key, value in row.items() if value is None}
+    return {**row, "unavailable": why}

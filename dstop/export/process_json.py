@@ -21,6 +21,10 @@ _USUAL: Mapping[str, str] = {
     "world_size": "not the rank of a distributed job, as far as its environment says",
     "framework": "no framework was recognised",
     "model": "no model was recognised",
+    "local_rank": "not the rank of a distributed job, as far as its environment says",
+    "job": "no job was recognised",
+    "gpu_instance_id": "not on a MIG instance, as far as the driver says",
+    "compute_instance_id": "not on a MIG instance, as far as the driver says",
     "allocator": "dstop is not attached to the process",
     "footprint": "what the model should need is not known",
 }
@@ -30,19 +34,19 @@ _HIDDEN = "the host does not show this process"
 
 
 def process_object(row: GpuProcess, gpu_fault: str | None = None) -> dict[str, Any]:
-    """Give the row; every null among the contract's keys has its reason in `unavailable`."""
+    """Give the row; every null has its reason in `unavailable`."""
     contract = _contract(row)
     extras = _extras(row)
     reasons = {key: clean(reason) for key, reason in {**row.facts.unavailable, **row.unavailable}.items()}
     if gpu_fault:
         reasons = {"gpu_memory_bytes": clean(gpu_fault), "sm_pct": clean(gpu_fault), **reasons}
-    usual = {key: _USUAL.get(key, reasons.get("pid") or _HIDDEN) for key in contract}
-    missing = {key: usual[key] for key, value in contract.items() if value is None}
-    return {
-        **contract,
-        **extras,
-        "unavailable": {**missing, **unavailable({**contract, **extras}, (), reasons, _HIDDEN)},
+    row_object = {**contract, **extras}
+    missing = {
+        key: _USUAL.get(key, reasons.get("pid") or _HIDDEN)
+        for key, value in row_object.items()
+        if value is None
     }
+    return {**row_object, "unavailable": {**missing, **unavailable(row_object, (), reasons, _HIDDEN)}}
 
 
 def _contract(row: GpuProcess) -> dict[str, Any]:

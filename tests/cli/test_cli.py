@@ -56,10 +56,15 @@ def test_json_with_an_interval_is_one_line_per_sample(dstop, machine):
 
 
 def test_a_driver_that_goes_meanwhile_is_told_in_the_line(dstop, machine):
-    """The lines go on with the old sample and the problem, and then with new ones."""
+    """The lines go on with the cards, the problem and no old figure, and then with new ones."""
     machine(make_sample(1, 1, taken_at_ns=10), GONE, make_sample(1, 1, taken_at_ns=30))
     lines = [json.loads(line) for line in dstop("--json", "-i", "0.25", "-n", "3").out.splitlines()]
-    assert [line["taken_at_ns"] for line in lines] == [10, 10, 30]
+    assert [line["taken_at_ns"] for line in lines][::2] == [10, 30]
+    assert lines[1]["taken_at_ns"] > 30
+    assert [line["gpus"][0]["memory_used_bytes"] is None for line in lines] == [False, True, False]
+    assert [len(line["processes"]) for line in lines] == [1, 0, 1]
+    assert lines[1]["gpus"][0]["fault"] == lines[1]["gpus"][0]["unavailable"]["power_mw"] == GONE.message
+    assert lines[1]["host_stats"]["cpu_count"] is None
     assert [line["problem"] and line["problem"]["message"] for line in lines] == [None, GONE.message, None]
 
 
@@ -70,6 +75,17 @@ def test_a_driver_that_goes_meanwhile_is_told_in_the_text(dstop, machine):
     assert said.code == 0
     assert [GONE.message in line for line in said.out.splitlines()].count(True) == 1
     assert said.out.count("1×H100") == 2
+
+
+def test_a_driver_that_goes_meanwhile_leaves_cells_empty(dstop, machine):
+    """A spreadsheet gets no figure twice: the card's line has the reason, and there are no processes."""
+    machine(make_sample(1, 1), GONE)
+    rows = list(csv.DictReader(io.StringIO(dstop("--csv", "-i", "0.25", "-n", "2").out)))
+    assert [row["fault"] for row in rows] == ["", GONE.message]
+    assert [row["memory_used_bytes"] == "" for row in rows] == [False, True]
+    machine(make_sample(1, 1), GONE)
+    said = dstop("--csv=processes", "-i", "0.25", "-n", "2")
+    assert len(list(csv.DictReader(io.StringIO(said.out)))) == 1
 
 
 def test_csv_has_one_header_for_all_samples(dstop, machine):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from dstop.export.json import sample_line, sample_object
+from dstop.export.outage import without_figures
 from dstop.model.frame import Problem
 from dstop.model.gpu import Gpu, MigInstance, Xid
 from dstop.model.host import Host
@@ -215,3 +216,42 @@ def test_an_old_sample_says_that_it_is_old():
 def test_a_simulated_sample_says_so():
     """Numbers without hardware behind them are labelled for programs too."""
     assert sample_object(_only(simulated="simulated: no hardware"))["simulated"] == "simulated: no hardware"
+
+
+def _unexplained(value: object, name: str = "") -> list[str]:
+    """Name every null that no `unavailable` beside it explains."""
+    if isinstance(value, list):
+        return [found for part in value for found in _unexplained(part, name)]
+    if not isinstance(value, dict):
+        return []
+    said = value.get("unavailable", {})
+    mine = [f"{name}.{key}" for key, part in value.items() if part is None and not said.get(key)]
+    return mine + [found for key, part in value.items() for found in _unexplained(part, f"{name}.{key}")]
+
+
+NOTHING_TO_TELL = {".gpus.fault", ".simulated", ".problem", ".problem.fix", ".gpus.xids.meaning"}
+"""Null is the answer here: there is no fault, nothing is simulated, no problem is known."""
+
+
+@given(samples())
+@settings(max_examples=60, deadline=None)
+def test_every_null_has_a_reason_beside_it(sample):
+    """Also those that the contract does not promise: a reader need not know which are which."""
+    gone = without_figures(sample, "gone", 5)
+    for each in (sample, gone):
+        assert set(_unexplained(sample_object(each))) <= NOTHING_TO_TELL
+
+
+def test_without_a_driver_no_figure_is_left():
+    """What was true once is not told again: the cards are named, with the reason for every figure."""
+    old = make_sample(2, 3)
+    gone = sample_object(without_figures(old, "the driver has gone", 5))
+    assert gone["taken_at_ns"] == 5
+    assert [row["uuid"] for row in gone["gpus"]] == [gpu.uuid for gpu in old.gpus]
+    for row in gone["gpus"]:
+        figures = {
+            key: value for key, value in row.items() if key.startswith(("memory_", "power_", "temperature_"))
+        }
+        assert set(figures.values()) == {None}
+        assert {row["unavailable"][key] for key in figures} == {"the driver has gone"}
+    assert (gone["processes"], gone["unattributed"]) == ([], [])
