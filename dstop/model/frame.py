@@ -24,6 +24,8 @@ class GpuHistory(Value):
     power_pct: tuple[float | None, ...] = ()
     """Of the power limit."""
     temperature_c: tuple[float | None, ...] = ()
+    energy_mj: int | None = None
+    """Millijoules since dstop began to watch; None where the board has no counter."""
     steps: int = 0
     """How many values there have been since the start, also those that are no longer kept."""
 

@@ -22,6 +22,24 @@ MOST_PROCESS_STEPS = 160
 MOST_GPUS = 256
 
 
+class _Energy:
+    """What a counter has counted since it was first read; one that starts anew (the driver was loaded) goes on."""
+
+    __slots__ = ("_last_mj", "used_mj")
+
+    def __init__(self) -> None:
+        self._last_mj: int | None = None
+        self.used_mj: int | None = None
+
+    def read(self, counter_mj: int) -> None:
+        """Take in the newest reading."""
+        if self.used_mj is None or self._last_mj is None:
+            self.used_mj = 0
+        else:
+            self.used_mj += counter_mj - self._last_mj if counter_mj >= self._last_mj else counter_mj
+        self._last_mj = counter_mj
+
+
 class GpuHistories:
     """One value a step for every GPU; one that is gone for a whole window is forgotten."""
 
@@ -29,23 +47,29 @@ class GpuHistories:
         self._capacity = capacity
         self._past: dict[int, tuple[deque[float | None], ...]] = {}
         self._steps: dict[int, int] = {}
+        self._energy: dict[int, _Energy] = {}
 
     def push(self, gpus: Iterable[Gpu]) -> None:
         """Add one step; a GPU that is silent, lost or missing gets None, so that all stay in step."""
+        gpus = tuple(gpus)
         readings = {gpu.index: _gpu_values(gpu) for gpu in gpus}
         for index in readings:
             if index not in self._past and len(self._past) < MOST_GPUS:
                 self._past[index] = tuple(deque(maxlen=self._capacity) for _ in range(4))
+        for gpu in gpus:
+            if gpu.energy_mj is not None and gpu.fault is None:
+                self._energy.setdefault(gpu.index, _Energy()).read(gpu.energy_mj)
         forgotten = []
         for index, rings in self._past.items():
             for ring, value in zip(rings, readings.get(index, _NOTHING), strict=True):
                 ring.append(value)
             self._steps[index] = self._steps.get(index, 0) + 1
+            self._energy.setdefault(index, _Energy())
             full = len(rings[0]) == self._capacity
             if index not in readings and full and all(value is None for ring in rings for value in ring):
                 forgotten.append(index)
         for index in forgotten:
-            del self._past[index], self._steps[index]
+            del self._past[index], self._steps[index], self._energy[index]
 
     def values(self) -> dict[int, GpuHistory]:
         """Give what a Frame carries."""
@@ -55,6 +79,7 @@ class GpuHistories:
                 memory_pct=tuple(memory),
                 power_pct=tuple(power),
                 temperature_c=tuple(temperature),
+                energy_mj=self._energy[index].used_mj,
                 steps=self._steps[index],
             )
             for index, (utilization, memory, power, temperature) in self._past.items()

@@ -100,3 +100,16 @@ def test_there_are_never_more_than_so_many(build):
     past.push(list(reversed(rows)))
     assert len(past) == MOST_PROCESSES
     assert len(past.values([rows[0].key])[rows[0].key].sm_pct) == 2
+
+
+def test_energy_is_counted_from_the_start_of_dstop(build):
+    """The board's counter runs since the driver was loaded, and starts anew with it."""
+    past = GpuHistories(4)
+    used = []
+    for counter in (10_000, 10_500, 10_700, 100, 150, None):
+        past.push([build.gpu(energy_mj=counter)])
+        used.append(past.values()[0].energy_mj)
+    assert used == [0, 500, 700, 800, 850, 850]
+    silent = GpuHistories(4)
+    silent.push([build.gpu(energy_mj=None)])
+    assert silent.values()[0].energy_mj is None
