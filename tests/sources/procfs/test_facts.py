@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from dstop.sources.procfs.environment import (
     ANOTHER_USER,
     LARGEST_BYTES,
+    NONE,
     parse_environ,
     read_environment,
 )
@@ -160,3 +163,14 @@ def test_a_stranger_is_told_who_could_read_it() -> None:
     os.close(read)
     assert said.startswith(f"None {ANOTHER_USER}|")
     assert not said.endswith(("|", "|None"))
+
+
+def test_a_zombie_is_not_gone() -> None:
+    """Its row stays until its parent asks for it, and the reason that it has no environment is its own."""
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    before = read_environment(child.pid)
+    child.wait()
+    assert before.reason == NONE or before.values == {}
+    assert before.reason != "the process is gone"
+    assert read_environment(child.pid).reason == "the process is gone"
