@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SM, _MEMORY_CLOCK = 1, 2
 _CORRECTED, _UNCORRECTED, _VOLATILE = 0, 1, 0
 _SLOWDOWN = 1
+_PSTATE_UNKNOWN = 32
 _MAX_MW, _MAX_MHZ, _MAX_C, _MAX_COUNT = 10_000_000, 100_000, 300, 2**63
 _VIRTUAL = {0: "none", 1: "passthrough", 2: "vgpu guest", 3: "vgpu host", 4: "vsga host"}
 _COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}
@@ -90,7 +91,10 @@ _PLAIN: tuple[tuple[str, str, tuple[int, ...], int, int, str], ...] = (
 
 def _plain(driver: Driver, handle: object, figures: Figures) -> None:
     for field, function, args, low, high, unit in _PLAIN:
-        figures.put(field, checked(driver.ask(function, handle, *args), low, high, unit))
+        answer = driver.ask(function, handle, *args)
+        if field == "performance_state" and answer == _PSTATE_UNKNOWN:
+            answer = Unavailable("the driver does not know it now")
+        figures.put(field, checked(answer, low, high, unit))
 
 
 def _engines(driver: Driver, handle: object, figures: Figures) -> None:

@@ -6,12 +6,15 @@ import threading
 import time
 from dataclasses import fields
 
+import pynvml
 import pytest
 
 from dstop.errors import SourceError
 from dstop.model.gpu import Gpu
 from dstop.model.host import Host
 from dstop.model.unattributed import Holder
+from dstop.sources.nvml.classes import read_slow
+from dstop.sources.nvml.figures import Figures
 
 PATIENCE_S = 20.0
 MAY_BE_NONE = {"fault"}
@@ -343,3 +346,13 @@ def test_a_host_without_figures_leaves_reasons(machine, twin_host):
     assert gpu.memory_total_bytes is None
     assert gpu.unavailable["memory_total_bytes"]
     assert twin_host.host() == Host(name="twin")
+
+
+def test_a_performance_state_that_the_driver_does_not_know(twin_driver):
+    """NVML's 32 is its word for unknown (nvml.h, `NVML_PSTATE_UNKNOWN`), and no state."""
+    figures = Figures()
+    driver = twin_driver(nvmlDeviceGetPerformanceState=32)
+    driver.nvml = pynvml
+    read_slow(driver, "handle", figures)
+    assert figures.values["performance_state"] is None
+    assert figures.reasons()["performance_state"] == "the driver does not know it now"
