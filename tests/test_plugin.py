@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pluggy
 import pytest
@@ -192,6 +193,10 @@ def test_the_environment_of_a_process_is_read():
     """The environment of our own child is read from /proc."""
     with subprocess.Popen(["/bin/sleep", "60"], env={"TEAM": "a=b", "EMPTY": ""}) as child:
         try:
+            for _ in range(1000):  # the kernel fills it in a moment after exec has closed the parent's pipe
+                if read_environ(child.pid):
+                    break
+                time.sleep(0.01)
             assert read_environ(child.pid) == {"TEAM": "a=b", "EMPTY": ""}
         finally:
             child.kill()
