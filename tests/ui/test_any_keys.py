@@ -42,7 +42,7 @@ async def _play(steps):
             else:
                 await pilot.resize_terminal(*step)
             await pilot.pause()
-            assert_whole(stage)
+            await assert_whole(stage, pilot)
             assert not any(unicodedata.category(char) in MOVES for line in stage.lines() for char in line)
         assert stage.app._exception is None
         assert stage.app.is_running

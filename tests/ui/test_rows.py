@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from stage import Scene, playing
+from test_sizes import assert_whole
 
 from dstop.draw.gpu_area import GAP
 from dstop.ui.screens.gpu import GpuScreen
@@ -67,7 +68,7 @@ async def test_the_cursor_is_always_in_sight():
             await pilot.press(key)
             assert str(pid_under_the_cursor(stage)) in stage.lines()[stage.overview._drawn.marked]
         await pilot.resize_terminal(80, 14)
-        await pilot.pause()
+        await assert_whole(stage, pilot)
         assert str(pid_under_the_cursor(stage)) in stage.lines()[stage.overview._drawn.marked]
 
 
