@@ -253,7 +253,7 @@ class OverviewScreen(FrameScreen):
         """Show only the processes of the user under the cursor; again shows all."""
         self._show(steps.of_user(self.view, self.current))
 
-    # ---- close up ----------------------------------------------------------------------------------------------
+    # ---- close up, and signals ----------------------------------------------------------------------------------
 
     def action_open(self) -> None:
         """Open what is under the cursor."""
@@ -284,8 +284,6 @@ class OverviewScreen(FrameScreen):
             index = gpus[0].index
         if index is not None:
             self.dstop.open_gpu(index)
-
-    # ---- signals -----------------------------------------------------------------------------------------------
 
     def chosen(self) -> tuple[GpuProcess, ...]:
         """The tagged processes, or the one under the cursor; one on many GPUs counts once."""
