@@ -87,7 +87,7 @@ def graph_rows(
     return list(_graph(tuple(values[max(0, end - width * 2) : end]), width, height, high))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _graph(values: tuple[float | None, ...], width: int, height: int, high: float) -> tuple[str, ...]:
     """Draw whole pairs; kept, because every second picture is the one before."""
     top = height * 4

@@ -66,7 +66,8 @@ def run_live(
             if frame is not None:
                 _paint(frame, settings, view, theme, look)
                 _until_textual_is_needed(settings.interval_s)
-            from dstop.ui.app import DstopApp  # noqa: PLC0415 - this is the import the painting hides
+            with _without_tls():
+                from dstop.ui.app import DstopApp  # noqa: PLC0415 - this is the import the painting hides
 
             poller.first_frame(PATIENCE_S)
             # What is loaded by now stays: the collector need not look at it again.
@@ -83,6 +84,19 @@ def run_live(
 def _until_textual_is_needed(interval_s: float) -> None:
     """Wait for a key, which stays where Textual will read it, or for the second frame to come near."""
     select.select([sys.stdin], [], [], max(0.0, min(interval_s, PATIENCE_S) - IMPORT_S))
+
+
+@contextmanager
+def _without_tls() -> Iterator[None]:
+    """Have asyncio do without OpenSSL, as it does where Python has none: a tenth of our memory, and no use for it."""
+    if "ssl" in sys.modules:
+        yield
+        return
+    sys.modules["ssl"] = None  # type: ignore[assignment]  # what makes an import fail, says importlib
+    try:
+        yield
+    finally:
+        del sys.modules["ssl"]
 
 
 def _paint(frame: Frame, settings: Settings, view: View, theme: str, look: Look) -> None:
