@@ -88,7 +88,7 @@ def _honest(frame: Frame) -> Sample:
 def _text_face(request: Request) -> Callable[[Frame], bytes]:
     from dstop.draw.ansi import render  # noqa: PLC0415 - as above
     from dstop.draw.ascii import ascii_line  # noqa: PLC0415 - as above
-    from dstop.draw.host_line import problem_line  # noqa: PLC0415 - as above
+    from dstop.draw.host_line import problem_lines  # noqa: PLC0415 - as above
     from dstop.draw.look import Look  # noqa: PLC0415 - as above
     from dstop.draw.once import once_lines  # noqa: PLC0415 - as above
 
@@ -116,9 +116,8 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
             view=view,
             look=look,
         )
-        problem = problem_line(frame, terminal.width(os.environ), time.time_ns())
-        if problem is not None:
-            lines.insert(0, ascii_line(problem) if ascii_only else problem)
+        problem = problem_lines(frame, terminal.width(os.environ), time.time_ns())
+        lines[:0] = [ascii_line(line) for line in problem] if ascii_only else problem
         after = "\n" if request.repeat else ""
         return (render(lines, color=color) + after).encode(encoding, "replace")
 

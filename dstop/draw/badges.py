@@ -24,7 +24,7 @@ def badges(gpu: Gpu) -> tuple[Span, ...]:
     """Give the badges of a card, the gravest first; each is a word and its role."""
     found: list[Span] = []
     if gpu.fault is not None:
-        return (("LOST" if "lost" in gpu.fault.lower() else "FAULT", "badge.bad"),)
+        return (("LOST" if _is_lost(gpu.fault) else "FAULT", "badge.bad"),)
     if gpu.stale_s > 0:
         found.append((f"STALE {gpu.stale_s:.0f}s", "badge.bad"))
     if gpu.xids:
@@ -64,3 +64,7 @@ def badge_spans(found: tuple[Span, ...], width: int) -> tuple[Span, ...]:
         spans.append((f" {word} ", role))
         left -= need
     return tuple(spans)
+
+
+def _is_lost(fault: str) -> bool:
+    return "lost" in fault.lower() or "fallen off" in fault.lower()

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from dstop.draw.line import Line, Span
 
-EIGHTHS = " ▏▎▍▌▋▊▉█"
 LEVELS = " ▁▂▃▄▅▆▇█"
 _BRAILLE = 0x2800
 # Dots of the left and the right column of a braille cell, filled from the bottom up.
@@ -19,14 +18,17 @@ _RIGHT = (0x00, 0x80, 0xA0, 0xB0, 0xB8)
 
 
 def meter(share: float | None, width: int, role: str) -> Line:
-    """A bar that is `share` (0 to 1) full, in eighths of a cell; dots where nothing is known."""
+    """A bar that is `share` (0 to 1) full; dots where nothing is known.
+
+    Its cells leave a hairline above them, so that the bars of lines above each other stay apart.
+    """
     if share is None:
         return (("·" * width, "dim"),)
-    filled = round(min(1.0, max(0.0, share)) * width * 8)
-    whole, eighth = divmod(filled, 8)
-    text = "█" * whole + (EIGHTHS[eighth] if eighth else "")
-    rest = width - len(text)
-    return ((text, role), ("─" * rest, "seg.free")) if rest else ((text, role),)
+    filled = round(min(1.0, max(0.0, share)) * width)
+    if not filled:
+        return (("─" * width, "seg.free"),)
+    rest = width - filled
+    return (("▇" * filled, role), ("─" * rest, "seg.free")) if rest else (("▇" * filled, role),)
 
 
 def stacked(parts: Sequence[tuple[float, str, str]], total: float, width: int) -> Line:

@@ -41,7 +41,7 @@ def gpu_detail_lines(frame: Frame, gpu: Gpu, width: int, look: Look) -> list[Lin
         ("memory", _memory(gpu, frame)),
         ("work", _work(gpu)),
         ("health", _health(gpu)),
-        ("board", _board(gpu)),
+        ("board", _board(gpu, history)),
     ):
         lines += [heading(title, width), *_pairs(pairs, width)]
     if gpu.unavailable:
@@ -118,7 +118,7 @@ def _health(gpu: Gpu) -> list[tuple[str, str]]:
     ]
 
 
-def _board(gpu: Gpu) -> list[tuple[str, str]]:
+def _board(gpu: Gpu, history: GpuHistory) -> list[tuple[str, str]]:
     return [
         ("name", clean(gpu.name or "–")),
         ("UUID", clean(gpu.uuid or "–")),
@@ -132,10 +132,8 @@ def _board(gpu: Gpu) -> list[tuple[str, str]]:
         ("compute mode", gpu.compute_mode or "–"),
         ("MIG", _yes(gpu.mig_enabled)),
         ("virtualisation", gpu.virtualization or "–"),
-        (
-            "energy since driver load",
-            "–" if gpu.energy_mj is None else f"{gpu.energy_mj / MILLIJOULES_PER_KWH:.2f} kWh",
-        ),
+        ("energy since driver load", _energy(gpu.energy_mj)),
+        ("energy since dstop began", _energy(history.energy_mj)),
     ]
 
 
@@ -154,6 +152,10 @@ def _pairs(pairs: Sequence[tuple[str, str]], width: int) -> list[Line]:
             spans += [(fit(name, _NAME_CELLS), "label"), (fit(text, max(0, column - _NAME_CELLS)), "")]
         lines.append(fit_line(tuple(spans), width))
     return lines
+
+
+def _energy(millijoules: int | None) -> str:
+    return "–" if millijoules is None else f"{millijoules / MILLIJOULES_PER_KWH:.3f} kWh"
 
 
 def _pct(value: float | None) -> str:

@@ -76,7 +76,8 @@ KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
     ),
 )
 MARKS: Sequence[tuple[str, str, str]] = (
-    ("███", "seg.a", "memory of processes, the biggest first, in two shades"),
+    ("▇▇▇", "seg.a", "memory of processes, the biggest first, in two shades"),
+    ("▓▓▓", "dim", "memory of processes that --user, --pid or a filter leave out"),
     ("▒▒▒", "seg.unattributed", "used, but by no process that is listed"),
     ("░░░", "seg.reserved", "kept by the driver"),
     ("───", "seg.free", "free"),

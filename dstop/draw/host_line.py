@@ -69,16 +69,17 @@ def _software(sample: Sample) -> Iterator[Line]:
         yield (("up ", "label"), (f"{duration_text(sample.host.uptime_s)} ", ""))
 
 
-def problem_line(frame: Frame, width: int, now_ns: int) -> Line | None:
-    """The line that stands over figures that are old, and says why."""
+def problem_lines(frame: Frame, width: int, now_ns: int) -> list[Line]:
+    """What stands over figures that are old, and says why; two lines where one is too short for the way out."""
     problem = frame.problem
     if problem is None:
-        return None
+        return []
     age = duration_text((now_ns - problem.since_ns) / 1e9)
-    fix = f" – {clean(problem.fix)}" if problem.fix else ""
-    return fit_line(
-        ((f" {clean(problem.message)}{fix} (figures are {age} old) ", "badge.bad"),), width, "badge.bad"
-    )
+    message = f" {clean(problem.message)} (figures are {age} old)"
+    fix = clean(problem.fix) if problem.fix else ""
+    whole = f"{message}: {fix}" if fix else message
+    texts = [whole] if cells(whole) <= width or not fix else [message, f" {fix}"]
+    return [fit_line(((text, "badge.bad"),), width, "badge.bad") for text in texts]
 
 
 def _meter(share: float, width: int) -> Line:

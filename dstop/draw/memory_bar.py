@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.draw.bars import stacked
+from dstop.model.gpu import Gpu
 from dstop.model.unattributed import WORTH_A_ROW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dstop.draw.line import Line
-    from dstop.model.gpu import Gpu, MigInstance
+    from dstop.model.gpu import MigInstance
 
-PROCESS, UNATTRIBUTED, RESERVED, FREE = "█", "▒", "░", "─"
+PROCESS, LEFT_OUT, UNATTRIBUTED, RESERVED, FREE = "▇", "▓", "▒", "░", "─"
 MOST_PARTS = 12
 
 
@@ -35,6 +36,9 @@ def memory_bar(gpu: Gpu | MigInstance, process_bytes: Sequence[int], width: int)
         for place, size in enumerate([*biggest[:MOST_PARTS], *([tail] if tail else [])])
     ]
     rest = used - sum(biggest)
+    others = gpu.left_out_bytes if isinstance(gpu, Gpu) else 0
+    parts.append((rest if others is None else others, LEFT_OUT, "dim"))
+    rest -= rest if others is None else others
     parts.append((rest if rest >= WORTH_A_ROW_BYTES else 0, UNATTRIBUTED, "seg.unattributed"))
     parts.append((gpu.memory_reserved_bytes or 0, RESERVED, "seg.reserved"))
     parts.append((0, FREE, "seg.free"))

@@ -17,6 +17,7 @@ from dstop.view.columns import columns_for, row_facts
 if TYPE_CHECKING:
     from dstop.draw.line import Line
     from dstop.model.frame import Frame
+    from dstop.model.sample import Sample
 
 _LAYOUT = GpuLayout(blocks=False, columns=1, header=True)
 
@@ -49,5 +50,12 @@ def once_lines(
             row_line(row, columns, width, now_ns=sample.taken_at_ns, gpus=gpus, look=chosen) for row in rows
         ]
         if not rows:
-            lines.append(empty_line("no process on a GPU", width))
+            lines.append(empty_line(why_empty(sample, how), width))
     return [ascii_line(line) for line in lines] if ascii else lines
+
+
+def why_empty(sample: Sample, view: View) -> str:
+    """Say why the table has no row: nobody is there, or nobody who was asked for."""
+    if any(gpu.left_out_bytes != 0 for gpu in sample.gpus) or view.filter is not None:
+        return "no process that was asked for is on a GPU"
+    return "no process on a GPU"

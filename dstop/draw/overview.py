@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dstop.draw.gpu_area import GAP, columns_of, gpu_area_lines
 from dstop.draw.gpu_layout import LEAST_TABLE_ROWS, choose_layout
-from dstop.draw.host_line import host_line, problem_line
+from dstop.draw.host_line import host_line, problem_lines
 from dstop.draw.line import BLANK, fit_line
 from dstop.draw.status_line import status_line
 from dstop.draw.table import empty_line, header_line, row_line
@@ -93,10 +93,9 @@ def overview(
     frame: Frame, rows: Sequence[Row], state: OverviewState, *, width: int, height: int, look: Look
 ) -> Overview:
     """Draw the screen: exactly `height` lines of exactly `width` cells."""
-    lines = [host_line(frame, width)]
-    problem = problem_line(frame, width, state.now_ns)
-    if problem is not None:
-        lines.append(problem)
+    problem = problem_lines(frame, width, state.now_ns)
+    frame = with_age(frame, state.now_ns)
+    lines = [host_line(frame, width), *problem]
     shared = height - _FRAME_LINES - (len(lines) - 1)
     layout = choose_layout(max(1, len(frame.sample.gpus)), width, shared, state.mode)
     area, whose = gpu_area_lines(frame, layout, width, look)
@@ -148,6 +147,21 @@ def overview(
         gpus=tuple(gpu.index for gpu in frame.sample.gpus),
         width=width,
     )
+
+
+def with_age(frame: Frame, now_ns: int) -> Frame:
+    """Give every card the age of its figures while the driver as a whole does not answer."""
+    if frame.problem is None:
+        return frame
+    age_s = max(1.0, (now_ns - frame.problem.since_ns) / 1e9)
+    gpus = tuple(replace(gpu, stale_s=max(gpu.stale_s, age_s)) for gpu in frame.sample.gpus)
+    return replace(frame, sample=replace(frame.sample, gpus=gpus))
+
+
+def waiting_lines(width: int, height: int) -> list[Line]:
+    """What is shown until there is a first frame: a driver may take its time, a blank screen says nothing."""
+    text = " waiting for the driver's first answer … (q quits; `dmesg | grep NVRM` says what it is doing)"
+    return [fit_line(((text, "title"),), width)] + [fit_line(BLANK, width)] * (height - 1)
 
 
 def scrolled(top: int, cursor: int, visible: int, count: int) -> int:

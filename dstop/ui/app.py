@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from dstop.ui.poller import Poller
     from dstop.view.arrange import View
 
+Question: TypeAlias = "tuple[int, str, tuple[GpuProcess, ...]]"
+"""A signal's number and name, and whom it would go to."""
 NOTICE_S = 4.0
 LEAST_INTERVAL_S = 0.25
 MOST_INTERVAL_S = 60.0
@@ -81,7 +83,7 @@ class DstopApp(App[None]):
         self.theme_name = theme
         self._overview = OverviewScreen(view, settings.mode)
         self._save = save
-        self._question: tuple[int, str, tuple[GpuProcess, ...]] | None = None
+        self._question: Question | None = None
         self._notice_timer: Timer | None = None
         self._fields: frozenset[str] = frozenset()
 
@@ -148,13 +150,16 @@ class DstopApp(App[None]):
     # ---- words -------------------------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
-        """Show a sentence in the status line for a while."""
-        self.notice = text
+        """Show a sentence in the status line for a while; a question that it takes the place of is dropped."""
+        self._show_notice(text, None)
+
+    def _show_notice(self, text: str, question: Question | None) -> None:
+        """Show a sentence; a question stays until it is answered, and is only valid while it can be read."""
+        self.notice, self._question = text, question
         if self._notice_timer is not None:
             self._notice_timer.stop()
-        self._notice_timer = (
-            self.set_timer(NOTICE_S, self._silence) if text and self._question is None else None
-        )
+        brief = text and question is None
+        self._notice_timer = self.set_timer(NOTICE_S, self._silence) if brief else None
         self._draw()
 
     def _silence(self) -> None:
@@ -272,8 +277,7 @@ class DstopApp(App[None]):
         number = getattr(signal, name).value
         named = ", ".join(f"{p.pid} {p.facts.command or '?'}" for p in processes[:2])
         more = f" and {len(processes) - 2} more" if len(processes) > 2 else ""  # noqa: PLR2004 - two are named
-        self._question = (number, name, processes)
-        self.say(f"send {name} to {named}{more}?  y: yes   n: no")
+        self._show_notice(f"send {name} to {named}{more}?  y: yes   n: no", (number, name, processes))
 
     def _may_signal(self, processes: tuple[GpuProcess, ...]) -> bool:
         if self.settings.readonly:
@@ -306,7 +310,6 @@ class DstopApp(App[None]):
         """Drop the question; True when there was one."""
         if self._question is None:
             return False
-        self._question = None
         self.say("nothing was sent")
         return True
 

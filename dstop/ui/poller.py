@@ -77,11 +77,13 @@ class Poller:
 
     def _run(self) -> None:
         try:
-            self.monitor = self._make_monitor()
+            self.monitor = monitor = self._make_monitor()
+            if self._stop:  # while the source was being opened
+                monitor.close()
             due = time.monotonic()
             while not self._stop:
                 if not self.paused or self._frame is None:
-                    self._hand_over(self.monitor.step())
+                    self._hand_over(monitor.step())
                 # A steady beat: a reading that waited for a slow card does not put the next one off.
                 due = max(due + self.interval_s, time.monotonic() + LEAST_REST_S)
                 if self._wake.wait(due - time.monotonic()):

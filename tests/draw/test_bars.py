@@ -54,7 +54,7 @@ def test_the_memory_bar_tells_its_parts_apart() -> None:
     """Processes, what nobody claims, what the driver keeps and what is free each have a character."""
     gpu = make_gpu(memory_total_bytes=80 * GIB, memory_used_bytes=60 * GIB, memory_reserved_bytes=8 * GIB)
     text = plain(memory_bar(gpu, [20 * GIB, 20 * GIB], 80))
-    assert [text.count(char) for char in "█▒░─"] == [40, 20, 8, 12]
+    assert [text.count(char) for char in "▇▒░─"] == [40, 20, 8, 12]
 
 
 def test_bookkeeping_is_not_shown_as_somebodys_memory() -> None:
@@ -68,4 +68,4 @@ def test_bookkeeping_is_not_shown_as_somebodys_memory() -> None:
 def test_a_small_process_on_a_large_card_is_seen() -> None:
     """One cell at least stands for what exists."""
     gpu = make_gpu(memory_total_bytes=80 * GIB, memory_used_bytes=200 * MIB, memory_reserved_bytes=0)
-    assert plain(memory_bar(gpu, [200 * MIB], 20)) == "█" + "─" * 19
+    assert plain(memory_bar(gpu, [200 * MIB], 20)) == "▇" + "─" * 19

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from dstop.draw.gpu_layout import choose_layout
 from dstop.draw.line import line_cells, plain
 from dstop.draw.look import Look
-from dstop.draw.overview import Overview, OverviewState, overview, scrolled
+from dstop.draw.overview import Overview, OverviewState, overview, scrolled, waiting_lines
 from dstop.model.frame import Frame, Problem
 from dstop.monitor import Monitor
 from dstop.sources.demo import DemoSource
 from dstop.testing import frames, make_frame, make_sample
 from dstop.view.arrange import View, arrange
+from dstop.view.only import narrow
 
 
 def drawn(frame: Frame, width: int, height: int, **state: object) -> Overview:
@@ -82,7 +83,7 @@ def test_a_driver_that_is_gone_is_said_over_the_old_figures() -> None:
         make_sample(), problem=Problem(message="the driver is gone", fix="reload it", since_ns=10**9)
     )
     lines = drawn(frame, 100, 30, now_ns=8 * 10**9).lines
-    assert "the driver is gone – reload it (figures are 7s old)" in plain(lines[1])
+    assert "the driver is gone (figures are 7s old): reload it" in plain(lines[1])
 
 
 def test_the_simulated_machine_says_so() -> None:
@@ -125,3 +126,33 @@ def test_the_mouse_finds_what_is_drawn() -> None:
     assert picture.row_at(0) is None
     assert set(picture.gpu_at.values()) == {0, 1}
     assert picture.column_at(1) is not None
+
+
+def test_a_long_way_out_gets_a_line_of_its_own() -> None:
+    """On a small terminal the fix is not what is cut off, and every card shows the age of its figures."""
+    problem = Problem(
+        message="the NVIDIA driver was unloaded while it was in use", fix="reload it " * 4, since_ns=10**9
+    )
+    lines = [
+        plain(line)
+        for line in drawn(make_frame(make_sample(), problem=problem), 80, 24, now_ns=8 * 10**9).lines
+    ]
+    assert "(figures are 7s old)" in lines[1]
+    assert lines[2].startswith(" reload it reload it")
+    assert sum("STALE 7s" in line for line in lines) == 8
+
+
+def test_what_a_filter_leaves_out_is_not_nobodys() -> None:
+    """Other people's memory looks like somebody's when only ours is asked for."""
+    sample = narrow(make_sample(gpus=1, processes_per_gpu=4), users=frozenset({"nobody-here"}))
+    text = "\n".join(map(plain, drawn(make_frame(sample), 100, 30).lines))
+    assert "▓▓" in text
+    assert "▒▒" not in text
+
+
+def test_waiting_for_a_driver_says_so() -> None:
+    """A blank screen would say nothing."""
+    lines = waiting_lines(80, 24)
+    assert "waiting for the driver" in plain(lines[0])
+    assert {line_cells(line) for line in lines} == {80}
+    assert len(lines) == 24

@@ -102,3 +102,22 @@ def test_what_breaks_because_it_was_stopped_is_no_bug() -> None:
     leave.set()
     reads._thread.join(PATIENCE_S)
     assert failures == []
+
+
+def test_a_source_that_opens_too_late_is_closed() -> None:
+    """Stopping while the driver is being opened leaves nothing open."""
+    entered, leave = threading.Event(), threading.Event()
+    source = FakeSource([make_sample()], loop=True)
+
+    def slow() -> Monitor:
+        entered.set()
+        leave.wait(PATIENCE_S)
+        return Monitor(source, interval_s=1.0)
+
+    reads = Poller(slow, 1.0)
+    reads.start()
+    assert entered.wait(PATIENCE_S)
+    reads.stop()
+    leave.set()
+    reads._thread.join(PATIENCE_S)
+    assert source.closed

@@ -199,7 +199,7 @@ async def test_a_click_on_a_card_means_the_card_under_the_mouse(size):
             y = next(
                 y
                 for y, line in enumerate(stage.lines())
-                if f" {index} H100" in line or line.startswith(f" {index} █")
+                if f" {index} H100" in line or line.startswith(f" {index} ▇")
             )
             x = (index * layout.columns // 8) * (width + GAP // 2) + 6
             await pilot.click(offset=(x, y))

@@ -192,3 +192,16 @@ async def test_a_hostile_name_reaches_no_terminal():
         await pilot.press("T")
         assert "owned" in stage.text()
         assert all(line.isprintable() for line in stage.lines())
+
+
+@pytest.mark.parametrize(
+    "keys", [("f2",), ("p",), ("plus",), ("slash", "x", "enter"), ("F",), ("question_mark", "escape")]
+)
+async def test_a_question_that_cannot_be_read_any_more_cannot_be_answered(keys):
+    """Whatever takes its place in the status line drops it: y alone never sends."""
+    hands = RecordingHands()
+    async with playing(QUICK, hands=hands) as (stage, pilot):
+        await pilot.press("T", *keys)
+        asked = "?  y: yes" in stage.text()
+        await pilot.press("y")
+        assert bool(hands.sent) == asked

@@ -57,7 +57,7 @@ _TERSE_FIELDS = (
     "remapped_rows_pending",
     "remapped_rows_failed",
 )
-_LOST = "lost: it has fallen off the PCIe bus (Xid 79); restart the host to have it back"
+_LOST = "it has fallen off the PCIe bus (Xid 79); restart the host to have it back"
 
 
 def plate(card: Card) -> Gpu:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from dstop.draw.overview import Overview, OverviewState, overview
+from dstop.draw.overview import Overview, OverviewState, overview, waiting_lines
 from dstop.draw.status_line import flags_of
 from dstop.errors import DstopError
 from dstop.ui.keys import OVERVIEW_BINDINGS, OVERVIEW_KEYS
@@ -55,6 +55,7 @@ class OverviewScreen(FrameScreen):
         width, height = self.area
         frame = self.frame
         if frame is None:
+            self.canvas.show(waiting_lines(width, height))
             return
         self._rows = arrange(frame.sample, self.view, self._ancestors() if self.view.tree else None)
         self.selection = follow(self.selection, self._keys())

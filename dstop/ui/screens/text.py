@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from dstop.draw.host_line import problem_line
+from dstop.draw.host_line import problem_lines
 from dstop.draw.line import BLANK, fit_line
 from dstop.draw.status_line import status_line
 from dstop.ui.screens.base import FrameScreen
@@ -48,8 +48,8 @@ class TextScreen(FrameScreen):
     def draw(self) -> None:
         """Draw the part that is in sight."""
         width, height = self.area
-        problem = problem_line(self.frame, width, self.now_ns()) if self.frame is not None else None
-        head = [self.title_of(width)] if problem is None else [self.title_of(width), problem]
+        problem = problem_lines(self.frame, width, self.now_ns()) if self.frame is not None else []
+        head = [self.title_of(width), *problem]
         visible = max(1, height - 1 - len(head))
         lines = self.body(width)
         self._count = len(lines)
