@@ -160,8 +160,12 @@ def with_age(frame: Frame, now_ns: int) -> Frame:
 
 def waiting_lines(width: int, height: int) -> list[Line]:
     """What is shown until there is a first frame: a driver may take its time, a blank screen says nothing."""
-    text = " waiting for the driver's first answer … (q quits; `dmesg | grep NVRM` says what it is doing)"
-    return [fit_line(((text, "title"),), width)] + [fit_line(BLANK, width)] * (height - 1)
+    texts = [
+        (" waiting for the driver's first answer … (q quits)", "title"),
+        (" `dmesg | grep NVRM` may say why", "dim"),
+    ]
+    lines = [fit_line((span,), width) for span in texts[:height]]
+    return lines + [fit_line(BLANK, width)] * (height - len(lines))
 
 
 def scrolled(top: int, cursor: int, visible: int, count: int) -> int:
