@@ -24,8 +24,11 @@ def bytes_text(count: float | None) -> str:
 
 
 def gib_text(count: float | None) -> str:
-    """Give a byte count in GiB with one digit, for figures that are compared side by side."""
-    return "–" if count is None else f"{count / GIB:.1f}"
+    """Give a byte count in GiB with one digit (none from 1000 GiB on), for figures that are compared side by side."""
+    if count is None:
+        return "–"
+    amount = count / GIB
+    return f"{amount:.1f}" if amount < 999.95 else f"{amount:.0f}"  # noqa: PLR2004 - five cells are enough
 
 
 def rate_text(bytes_per_second: float | None) -> str:

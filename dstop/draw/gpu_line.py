@@ -107,6 +107,8 @@ def gpu_line(gpu: Gpu, process_bytes: Sequence[int], width: int, look: Look) -> 
     spans_.append((f"{percent_text(utilization):>3}% ", role or utilization_role(utilization, look)))
     if f.power:
         power = f"{watts_text(gpu.power_mw)}/{watts_text(gpu.power_limit_mw)}"
+        if len(power) >= f.power:  # boards above 1000 W: half a number would be another number
+            power = f"{watts_text(gpu.power_mw)}W"
         spans_.append((fit(power, f.power - 1, right=True) + " ", role or ""))
     if f.temperature:
         celsius = "–" if gpu.temperature_c is None else f"{gpu.temperature_c}°"
