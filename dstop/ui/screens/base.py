@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
@@ -56,9 +57,9 @@ class FrameScreen(Screen[None]):
         del event
         self.draw()
 
+    @abstractmethod
     def draw(self) -> None:
         """Draw the newest frame at the present size."""
-        raise NotImplementedError
 
     @property
     def area(self) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -37,13 +38,13 @@ class TextScreen(FrameScreen):
         self.top = 0
         self._count = 0
 
+    @abstractmethod
     def title_of(self, width: int) -> Line:
         """The first line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def body(self, width: int) -> list[Line]:
         """All lines between the title and the keys."""
-        raise NotImplementedError
 
     def draw(self) -> None:
         """Draw the part that is in sight."""
