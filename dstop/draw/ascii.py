@@ -22,7 +22,7 @@ _BRAILLE = range(0x2800, 0x2900)
 _BRAILLE_LEVELS = " .::-=+*#"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def ascii_text(text: str) -> str:
     """Write a text in ASCII, cell for cell."""
     if text.isascii():

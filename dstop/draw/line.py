@@ -28,7 +28,7 @@ _FLAG_LETTERS = (0x1F1E6, 0x1F1FF)
 _UNPRINTABLE = frozenset({"Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _wide_cells(text: str) -> int:
     from rich.cells import cell_len  # noqa: PLC0415 - most lines are ASCII and never need the tables
 
@@ -40,7 +40,7 @@ def cells(text: str) -> int:
     return len(text) if text.isascii() or _NARROW(text) else _wide_cells(text)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def clean(text: str) -> str:
     """Replace what would move the cursor, reorder, hide or join text: controls, bidi overrides, emoji joiners.
 

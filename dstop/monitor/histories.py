@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from dstop.model.process import GpuProcess, ProcessKey
 
 MOST_PROCESSES = 2048
-"""Rows beyond these are shown, but have no past: 2048 rows of 160 readings take 5 MB."""
-MOST_PROCESS_STEPS = 160
+"""Rows beyond these are shown, but have no past: 2048 rows of 120 readings take 4 MB."""
+MOST_PROCESS_STEPS = 120
 
 MOST_GPUS = 256
 
