@@ -89,7 +89,7 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
     from dstop.draw.ansi import render  # noqa: PLC0415 - as above
     from dstop.draw.ascii import ascii_line  # noqa: PLC0415 - as above
     from dstop.draw.host_line import problem_lines  # noqa: PLC0415 - as above
-    from dstop.draw.look import Look  # noqa: PLC0415 - as above
+    from dstop.draw.look import look_of  # noqa: PLC0415 - as above
     from dstop.draw.once import once_lines  # noqa: PLC0415 - as above
 
     settings = request.settings
@@ -99,11 +99,7 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
         os.environ,
         is_terminal=terminal.is_terminal(sys.stdout),
     )
-    look = Look(
-        utilization_thresholds=settings.utilization_thresholds,
-        memory_thresholds=settings.memory_thresholds,
-        user=_own_name(),
-    )
+    look = look_of(settings)
     view = view_of(request)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
 
@@ -139,13 +135,3 @@ def view_of(request: Request) -> View:
     from dataclasses import replace  # noqa: PLC0415 - as above
 
     return replace(view, filter=request.filter)
-
-
-def _own_name() -> str | None:
-    """Give the name of who runs dstop, whose processes stand out; None for a number without a name."""
-    import pwd  # noqa: PLC0415 - a verb loads what it needs
-
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return None

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from dstop.draw.line import Line, Span
 
-LEVELS = " ▁▂▃▄▅▆▇█"
 _BRAILLE = 0x2800
 # Dots of the left and the right column of a braille cell, filled from the bottom up.
 _LEFT = (0x00, 0x40, 0x44, 0x46, 0x47)
@@ -58,15 +57,6 @@ def stacked(parts: Sequence[tuple[float, str, str]], total: float, width: int) -
     if drawn < width:
         spans.append((parts[-1][1] * (width - drawn), parts[-1][2]))
     return tuple(spans)
-
-
-def sparkline(values: Sequence[float | None], width: int, high: float) -> str:
-    """The newest `width` values as one row of blocks; a blank where nothing was known."""
-    shown = values[-width:] if width > 0 else ()
-    text = "".join(
-        " " if value is None else LEVELS[1 + round(min(1.0, max(0.0, value / high)) * 7)] for value in shown
-    )
-    return text.rjust(width)
 
 
 def graph_rows(

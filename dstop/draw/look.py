@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dstop.model.value import Value
+
+if TYPE_CHECKING:
+    from dstop.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -14,6 +19,25 @@ class Look(Value):
     utilization_thresholds: tuple[int, int] = (10, 75)
     memory_thresholds: tuple[int, int] = (10, 80)
     user: str | None = None
+
+
+def look_of(settings: Settings) -> Look:
+    """Give the look that the settings ask for, with whoever runs dstop as the one whose processes stand out."""
+    return Look(
+        utilization_thresholds=settings.utilization_thresholds,
+        memory_thresholds=settings.memory_thresholds,
+        user=_own_name(),
+    )
+
+
+def _own_name() -> str | None:
+    """Name who runs dstop; None for a number without a name."""
+    import pwd  # noqa: PLC0415 - only where something is drawn
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return None
 
 
 DEFAULT_SLOWDOWN_C = 87

@@ -1,7 +1,7 @@
 """The base of frozen values: equality, hash and text written once, instead of compiled anew for every class.
 
-`dataclasses` compiles eight methods a class; with sixty classes that is a fifth of the time `dstop --once` takes to
-start. Subclasses are `@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)`.
+`dataclasses` compiles eight methods a class; leaving these three out saves about half a millisecond of each class, at
+every start. Subclasses are `@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)`.
 """
 
 from __future__ import annotations

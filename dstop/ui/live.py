@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dstop.draw.look import Look
+from dstop.draw.look import look_of
 from dstop.draw.palette import theme_for
 from dstop.monitor import Monitor
 from dstop.ui.poller import Poller
@@ -18,6 +18,7 @@ from dstop.ui.poller import Poller
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dstop.draw.look import Look
     from dstop.model.frame import Frame
     from dstop.settings import Settings
     from dstop.sources import Source
@@ -53,11 +54,7 @@ def run_live(
         SourceError: when there is nothing to show.
     """
     theme = theme_for(settings.theme, os.environ)
-    look = Look(
-        utilization_thresholds=settings.utilization_thresholds,
-        memory_thresholds=settings.memory_thresholds,
-        user=_user(),
-    )
+    look = look_of(settings)
     poller = Poller(lambda: Monitor(make_source(), interval_s=settings.interval_s), settings.interval_s)
     poller.start()
     try:
@@ -144,12 +141,3 @@ def _terminal() -> Iterator[None]:
         raise
     finally:
         termios.tcsetattr(descriptor, termios.TCSANOW, before)
-
-
-def _user() -> str | None:
-    import pwd  # noqa: PLC0415
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return None

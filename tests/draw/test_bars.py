@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstop.draw.bars import graph_rows, meter, sparkline, stacked
+from dstop.draw.bars import graph_rows, meter, stacked
 from dstop.draw.line import line_cells, plain
 from dstop.draw.memory_bar import memory_bar
 from dstop.testing import make_gpu
@@ -43,11 +43,6 @@ def test_a_graph_stands_still_until_a_pair_is_whole() -> None:
     """Half of the refreshes repaint nothing."""
     values = [10.0, 20.0, 30.0, 40.0]
     assert graph_rows(values, 4, 2, 100, 4) == graph_rows([*values, 90.0], 4, 2, 100, 5)
-
-
-def test_a_sparkline_shows_the_newest() -> None:
-    """The newest value is at the right end."""
-    assert sparkline([0, 100], 3, 100) == " ▁█"
 
 
 def test_the_memory_bar_tells_its_parts_apart() -> None:

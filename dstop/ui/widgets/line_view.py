@@ -75,10 +75,6 @@ class LineView(Widget):
         if regions:
             self.refresh(*regions)
 
-    def line_at(self, y: int) -> Line | None:
-        """The line shown at this row of the widget."""
-        return self._lines[y] if 0 <= y < len(self._lines) else None
-
     def notify_style_update(self) -> None:
         """Forget the strips when Textual's styles change."""
         super().notify_style_update()
