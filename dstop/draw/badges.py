@@ -20,6 +20,10 @@ _THROTTLE_WORDS = {
 }
 
 
+_COUNT = 4
+"""Cells that ` +2` takes at most. The gravest badge is shown even where they are missing."""
+
+
 def badges(gpu: Gpu) -> tuple[Span, ...]:
     """Give the badges of a card, the gravest first; each is a word and its role."""
     found: list[Span] = []
@@ -55,7 +59,7 @@ def badge_spans(found: tuple[Span, ...], width: int) -> tuple[Span, ...]:
     for position, (word, role) in enumerate(found):
         more = len(found) - position - 1
         need = cells(word) + 2 + (1 if spans else 0)
-        if need + (4 if more else 0) > left and not (need <= left and not more):
+        if need > left or (spans and more and need + _COUNT > left):
             if left >= 3:  # noqa: PLR2004 - room for the count itself
                 spans.append((f" +{more + 1}", "warn"))
             break

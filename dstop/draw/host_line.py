@@ -75,7 +75,7 @@ def problem_lines(frame: Frame, width: int, now_ns: int) -> list[Line]:
     if problem is None:
         return []
     age = duration_text((now_ns - problem.since_ns) / 1e9)
-    message = f" {clean(problem.message)} (figures are {age} old)"
+    message = f" figures are {age} old: {clean(problem.message)}"
     fix = clean(problem.fix) if problem.fix else ""
     whole = f"{message}: {fix}" if fix else message
     texts = [whole] if cells(whole) <= width or not fix else [message, f" {fix}"]

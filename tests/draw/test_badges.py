@@ -49,3 +49,10 @@ def test_the_gravest_is_first() -> None:
 def test_badges_never_take_more_than_their_cells(gpu: object, width: int) -> None:
     """Those that do not fit are counted or left out."""
     assert line_cells(badge_spans(badges(gpu), width)) <= width
+
+
+def test_the_gravest_is_shown_where_one_alone_fits() -> None:
+    """A count without a word would say nothing."""
+    found = badges(make_gpu(stale_s=3.0, throttle_reasons=("power_cap",), ecc_uncorrected=1))
+    assert badge_spans(found, 11)[0][0] == " STALE 3s "
+    assert line_cells(badge_spans(found, 11)) <= 11

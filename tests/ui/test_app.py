@@ -162,7 +162,7 @@ async def test_a_driver_that_goes_is_told_and_heals():
     async with playing(QUICK, size=(120, 40)) as (stage, pilot):
         stage.lose_the_driver("the driver does not answer", "look at dmesg")
         await stage.step(pilot, 8)
-        assert "the driver does not answer (figures are 7s old): look at dmesg" in stage.lines()[1]
+        assert "figures are 7s old: the driver does not answer: look at dmesg" in stage.lines()[1]
         assert "484586" in stage.text()
         stage.curtain.problem = None
         await stage.step(pilot)

@@ -213,7 +213,7 @@ async def test_a_close_up_says_that_the_driver_is_gone(opened):
         await pilot.press(opened)
         stage.lose_the_driver("the driver does not answer", "look at dmesg")
         await stage.step(pilot, 3)
-        assert "the driver does not answer (figures are 2s old): look at dmesg" in stage.lines()[1]
+        assert "figures are 2s old: the driver does not answer: look at dmesg" in stage.lines()[1]
         stage.curtain.problem = None
         await stage.step(pilot)
         assert "figures are" not in stage.lines()[1]
