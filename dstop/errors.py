@@ -3,6 +3,7 @@
 DstopError
  ├── UsageError      what was asked cannot be done as written    exit 2
  ├── SourceError     samples cannot be had (no driver, …)        exit 1
+ ├── AttachError     a process cannot be looked into             exit 1
  └── SettingsError   the configuration file is not usable        exit 2
 """
 
@@ -31,6 +32,10 @@ class UsageError(DstopError):
 
 class SourceError(DstopError):
     """The place samples come from does not answer: no driver, a mismatch, a container without GPUs."""
+
+
+class AttachError(DstopError):
+    """A process cannot be looked into: not ours, not Python, without torch, refused by the kernel, or busy in C."""
 
 
 class SettingsError(DstopError):

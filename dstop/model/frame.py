@@ -10,7 +10,9 @@ from dstop.model.value import Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dstop.model.allocator import AllocatorHistory
     from dstop.model.event import Event
+    from dstop.model.guest import Guest, ProcessId
     from dstop.model.process import ProcessKey
     from dstop.model.sample import Sample
 
@@ -68,6 +70,10 @@ class Frame(Value):
     history: Mapping[int, GpuHistory] = field(default_factory=dict)
     watched: Mapping[ProcessKey, ProcessHistory] = field(default_factory=dict)
     """Histories of the processes that a screen asked for."""
+    guests: Mapping[ProcessId, Guest] = field(default_factory=dict)
+    """Processes that carry the hook; their rows have the allocator of their card too."""
+    allocator_history: Mapping[ProcessId, Mapping[int, AllocatorHistory]] = field(default_factory=dict)
+    """By device index, of the watched processes."""
     events: tuple[Event, ...] = ()
     """The recent ones, oldest first."""
     cost: OwnCost | None = None

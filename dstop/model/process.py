@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from dstop.model.guest import ProcessId
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from dstop.model.allocator import Allocator
 
 
 class ProcessKey(NamedTuple):
@@ -72,9 +75,25 @@ class GpuProcess(Value):
     rss_bytes: int | None = None
     state: str | None = None
     """The kernel's letter: R, S, D, T, Z."""
+    allocator: Allocator | None = None
+    """What PyTorch's allocator holds on this card; only of a process that carries dstop's hook."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> ProcessKey:
         """The identity of the row."""
         return ProcessKey(self.gpu_index, self.pid, self.facts.started_at_s)
+
+    @property
+    def id(self) -> ProcessId:
+        """The process, whatever card the row is about."""
+        return ProcessId(self.pid, self.facts.started_at_s)
+
+    @property
+    def not_torch_bytes(self) -> int | None:
+        """What the process holds on the card beside PyTorch's allocator: context, NCCL, libraries, other frameworks."""
+        held = self.gpu_memory_bytes
+        if held is None or self.allocator is None or self.allocator.reserved_bytes is None:
+            return None
+        rest = held - self.allocator.reserved_bytes
+        return rest if rest >= 0 else None
