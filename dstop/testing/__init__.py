@@ -8,6 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.testing.build import make_facts, make_frame, make_gpu, make_process, make_sample
+from dstop.testing.build_guest import (
+    make_allocator,
+    make_allocator_history,
+    make_guest,
+    make_segment_map,
+    make_sites,
+)
+from dstop.testing.fake_guests import FakeGuests
 from dstop.testing.fakes import FakeSource
 from dstop.testing.laws import broken_laws, check_sample, check_source
 
@@ -15,6 +23,7 @@ if TYPE_CHECKING:
     from dstop.testing.hostile import frames, gpus, hostile_text, processes, samples
 
 __all__ = [
+    "FakeGuests",
     "FakeSource",
     "broken_laws",
     "check_sample",
@@ -22,11 +31,16 @@ __all__ = [
     "frames",
     "gpus",
     "hostile_text",
+    "make_allocator",
+    "make_allocator_history",
     "make_facts",
     "make_frame",
     "make_gpu",
+    "make_guest",
     "make_process",
     "make_sample",
+    "make_segment_map",
+    "make_sites",
     "processes",
     "samples",
 ]

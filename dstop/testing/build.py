@@ -70,7 +70,7 @@ def make_gpu(index: int = 0, **overrides: Any) -> Gpu:
         pcie_width=16,
     )
     absent = {**overrides} if known else {"memory_free_bytes": None, **overrides}
-    return replace(base, **_with_reasons(absent))
+    return replace(base, **with_reasons(absent))
 
 
 def make_facts(pid: int = 4000, **overrides: Any) -> ProcessFacts:
@@ -85,7 +85,7 @@ def make_facts(pid: int = 4000, **overrides: Any) -> ProcessFacts:
         cmdline=("python", "train.py", "--model", "deepseek-ai/DeepSeek-V2-Lite"),
         framework="pytorch",
     )
-    return replace(base, **_with_reasons(overrides))
+    return replace(base, **with_reasons(overrides))
 
 
 def make_process(gpu_index: int = 0, pid: int = 4000, **overrides: Any) -> GpuProcess:
@@ -105,7 +105,7 @@ def make_process(gpu_index: int = 0, pid: int = 4000, **overrides: Any) -> GpuPr
         rss_bytes=9 * GIB,
         state="R",
     )
-    return replace(base, **_with_reasons(overrides))
+    return replace(base, **with_reasons(overrides))
 
 
 def make_sample(gpus: int | Sequence[Gpu] = 8, processes_per_gpu: int = 8, **overrides: Any) -> Sample:
@@ -173,7 +173,7 @@ def _history(gpu: Gpu, steps: int) -> GpuHistory:
     )
 
 
-def _with_reasons(overrides: Mapping[str, Any]) -> dict[str, Any]:
+def with_reasons(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Add the reason that each None among the overrides needs, unless the test gives its own."""
     absent = {name: _REASON for name, value in overrides.items() if value is None}
     given = overrides.get("unavailable") or {}
