@@ -23,6 +23,7 @@ _TEXT = re.compile(
 _LEFT = "▏▎▍▌▋▊▉█"
 _LOW = "▁▂▃▄▅▆▇"
 _SHADES = {"░": 0.4, "▒": 0.6, "▓": 0.8}
+_QUARTERS = "▚"
 _LINES = {"─": "lr", "│": "tb", "├": "tbr", "└": "tr"}
 _BRAILLE = range(0x2801, 0x2900)
 _DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
@@ -60,7 +61,11 @@ def _redrawn(found: re.Match[str], used: set[str]) -> str:
 def _kind(char: str) -> str:
     if ord(char) in _BRAILLE:
         return "dots"
-    return "shape" if char in _LEFT or char in _LOW or char in _SHADES or char in _LINES else "word"
+    return (
+        "shape"
+        if char in _LEFT or char in _LOW or char in _SHADES or char in _LINES or char in _QUARTERS
+        else "word"
+    )
 
 
 def _word(text: str, role: str, x: float, y: float) -> str:
@@ -117,6 +122,10 @@ def _parts(char: str, count: int) -> Iterator[tuple[float, float, float, float, 
         high = HIGH if char in _LEFT else HIGH * (_LOW.index(char) + 1) / 8
         for place in range(count):
             yield place * WIDE, HIGH - high, wide, high, 1
+    elif char in _QUARTERS:
+        for place in range(count):
+            yield place * WIDE, 0, WIDE / 2, HIGH / 2, 1
+            yield (place + 0.5) * WIDE, HIGH / 2, WIDE / 2, HIGH / 2, 1
     elif char == "─":
         yield 0, (HIGH - _THIN) / 2, count * WIDE, _THIN, 1
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dstop.draw.gpu_block import gpu_block
 from dstop.draw.gpu_line import gpu_line, line_header, mig_line
+from dstop.draw.memory_bar import holdings
 from dstop.model.frame import GpuHistory
 
 if TYPE_CHECKING:
@@ -80,18 +81,18 @@ def gpu_area_lines(
 def _lines_of(
     gpu: Gpu, owners: list[GpuProcess], frame: Frame, *, layout: GpuLayout, width: int, look: Look
 ) -> list[Line]:
-    sizes = [process.gpu_memory_bytes or 0 for process in owners]
+    held = holdings(owners)
     if layout.blocks:
         history = frame.history.get(gpu.index, _NO_HISTORY)
-        lines = gpu_block(gpu, sizes, history, width=width, look=look, layout=layout, step_s=frame.step_s)
+        lines = gpu_block(gpu, held, history, width=width, look=look, layout=layout, step_s=frame.step_s)
     else:
-        lines = [gpu_line(gpu, sizes, width, look)]
+        lines = [gpu_line(gpu, held, width, look)]
     for place, instance in enumerate(gpu.mig):
-        inside = [
-            process.gpu_memory_bytes or 0
+        inside = holdings(
+            process
             for process in owners
             if process.gpu_instance_id == instance.gpu_instance_id
             and process.compute_instance_id in {None, instance.compute_instance_id}
-        ]
+        )
         lines.append(mig_line(instance, inside, width, last=place == len(gpu.mig) - 1))
     return lines

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dstop.draw.gpu_layout import GpuLayout
     from dstop.draw.line import Line, Span
     from dstop.draw.look import Look
+    from dstop.draw.memory_bar import Holding
     from dstop.model.frame import GpuHistory
     from dstop.model.gpu import Gpu
 
@@ -37,7 +38,7 @@ _LEAST_BAR = 8
 
 def gpu_block(
     gpu: Gpu,
-    process_bytes: Sequence[int],
+    held: Sequence[Holding],
     history: GpuHistory,
     *,
     width: int,
@@ -51,7 +52,7 @@ def gpu_block(
         return lines + _fault(gpu.fault, width, 2 + layout.details + layout.graph_rows)
     figures = min(FIGURES, max(0, width - 4 - _LEAST_BAR))
     bar = max(0, width - 4 - figures)
-    lines += [_memory(gpu, process_bytes, bar, figures, look), _utilization(gpu, bar, figures, look)]
+    lines += [_memory(gpu, held, bar, figures, look), _utilization(gpu, bar, figures, look)]
     if layout.details:
         lines.append(fit_line((("    ", ""), *_details(gpu, width - 4)), width))
     if layout.graph_rows:
@@ -87,7 +88,7 @@ def _title(gpu: Gpu, width: int) -> Line:
     return fit_line(spread(tuple(left), tuple(facts), width), width)
 
 
-def _memory(gpu: Gpu, process_bytes: Sequence[int], bar: int, figures: int, look: Look) -> Line:
+def _memory(gpu: Gpu, held: Sequence[Holding], bar: int, figures: int, look: Look) -> Line:
     percent = gpu.memory_pct
     role = "dim" if gpu.stale_s > 0 else memory_role(percent, look)
     share = "–" if percent is None else f"{percent_text(percent)}%"
@@ -95,7 +96,7 @@ def _memory(gpu: Gpu, process_bytes: Sequence[int], bar: int, figures: int, look
     free = f" {bytes_text(gpu.memory_free_bytes)} free" if gpu.memory_free_bytes is not None else ""
     first = min(_OCCUPANCY, figures)
     tail = (fit(text, first), role), (fit(free, figures - first), "dim")
-    return (("mem ", "label"), *memory_bar(gpu, process_bytes, bar), *tail)
+    return (("mem ", "label"), *memory_bar(gpu, held, bar), *tail)
 
 
 def _utilization(gpu: Gpu, bar: int, figures: int, look: Look) -> Line:

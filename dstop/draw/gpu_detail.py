@@ -11,6 +11,7 @@ from dstop.draw.gpu_layout import GpuLayout
 from dstop.draw.gpu_line import mig_line
 from dstop.draw.line import cells, clean, fit, fit_line
 from dstop.draw.look import DEFAULT_SLOWDOWN_C
+from dstop.draw.memory_bar import holdings
 from dstop.model.frame import GpuHistory
 from dstop.units import MILLIJOULES_PER_KWH, bytes_text, duration_text, percent_text, rate_text, watts_text
 
@@ -30,12 +31,13 @@ _POWER_ROWS = 4
 def gpu_detail_lines(frame: Frame, gpu: Gpu, width: int, look: Look) -> list[Line]:
     """Draw everything known of a card."""
     mine = [process for process in frame.sample.processes if process.gpu_index == gpu.index]
-    sizes = [process.gpu_memory_bytes or 0 for process in mine]
     history = frame.history.get(gpu.index, GpuHistory())
-    lines = gpu_block(gpu, sizes, history, width=width, look=look, layout=_LAYOUT, step_s=frame.step_s)
+    lines = gpu_block(
+        gpu, holdings(mine), history, width=width, look=look, layout=_LAYOUT, step_s=frame.step_s
+    )
     lines += power_graphs(gpu, history, width, frame.step_s)
     for place, instance in enumerate(gpu.mig):
-        inside = [p.gpu_memory_bytes or 0 for p in mine if p.gpu_instance_id == instance.gpu_instance_id]
+        inside = holdings(p for p in mine if p.gpu_instance_id == instance.gpu_instance_id)
         lines.append(mig_line(instance, inside, width, last=place == len(gpu.mig) - 1))
     for title, pairs in (
         ("memory", _memory(gpu, frame)),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dstop.draw.line import Line
     from dstop.draw.look import Look
+    from dstop.draw.memory_bar import Holding
     from dstop.model.gpu import Gpu, MigInstance
 
 
@@ -82,7 +83,7 @@ def line_header(width: int) -> Line:
     return ((fit(text, width), "label"),)
 
 
-def gpu_line(gpu: Gpu, process_bytes: Sequence[int], width: int, look: Look) -> Line:
+def gpu_line(gpu: Gpu, held: Sequence[Holding], width: int, look: Look) -> Line:
     """Draw one card in `width` cells."""
     f = fields_for(width)
     index = (f"{gpu.index:>2} ", "title")
@@ -95,7 +96,7 @@ def gpu_line(gpu: Gpu, process_bytes: Sequence[int], width: int, look: Look) -> 
     spans_: list[tuple[str, str]] = [index]
     if f.name:
         spans_.append((fit(short_name(gpu.name), f.name - 1) + " ", role or ""))
-    spans_ += memory_bar(gpu, process_bytes, f.memory_bar)
+    spans_ += memory_bar(gpu, held, f.memory_bar)
     spans_ += [
         (fit(used_of_total(gpu), USED_OF_TOTAL, right=True) + " ", role or "title"),
         (f"{percent_text(used_pct):>3}% ", role or memory_role(used_pct, look)),
@@ -121,7 +122,7 @@ def gpu_line(gpu: Gpu, process_bytes: Sequence[int], width: int, look: Look) -> 
     return fit_line(tuple(spans_), width)
 
 
-def mig_line(instance: MigInstance, process_bytes: Sequence[int], width: int, *, last: bool) -> Line:
+def mig_line(instance: MigInstance, held: Sequence[Holding], width: int, *, last: bool) -> Line:
     """Draw one MIG instance as a row under its card, its bar under the card's bar."""
     f = fields_for(width)
     label = clean(instance.profile or "MIG")
@@ -129,7 +130,7 @@ def mig_line(instance: MigInstance, process_bytes: Sequence[int], width: int, *,
     room = max(13, f.name)
     bar = max(0, f.memory_bar - (room - f.name))
     spans: list[tuple[str, str]] = [("   ", ""), (fit(name, room - 1) + " ", "label")]
-    spans += memory_bar(instance, process_bytes, bar)
+    spans += memory_bar(instance, held, bar)
     spans.append((fit(used_of_total(instance), USED_OF_TOTAL, right=True) + " ", ""))
     return fit_line(tuple(spans), width)
 

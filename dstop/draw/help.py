@@ -77,6 +77,8 @@ KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
 )
 MARKS: Sequence[tuple[str, str, str]] = (
     ("▇▇▇", "seg.a", "memory of processes, the biggest first, in two shades"),
+    ("▄▄▄", "seg.cached", "cached by PyTorch: free, but for that process alone (where the hook is in)"),
+    ("▚▚▚", "seg.not_torch", "a PyTorch process' memory beside its allocator: context, NCCL, libraries"),
     ("▓▓▓", "dim", "memory of processes that --user, --pid or a filter leave out"),
     ("▒▒▒", "seg.unattributed", "used, but by no process that is listed"),
     ("░░░", "seg.reserved", "kept by the driver"),

@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dstop.draw.bars import stacked
 from dstop.model.gpu import Gpu
 from dstop.model.unattributed import WORTH_A_ROW_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dstop.draw.line import Line
     from dstop.model.gpu import MigInstance
+    from dstop.model.process import GpuProcess
 
 PROCESS, LEFT_OUT, UNATTRIBUTED, RESERVED, FREE = "▇", "▓", "▒", "░", "─"
+CACHED, NOT_TORCH = "▄", "▚"
 MOST_PARTS = 12
+LEAST_TO_SPLIT = 4
+"""Cells of a process from which on its parts can be told apart; a shorter stretch is drawn as one."""
 
 
-def memory_bar(gpu: Gpu | MigInstance, process_bytes: Sequence[int], width: int) -> Line:
+class Holding(NamedTuple):
+    """What a process has of a card, and what of it is not in use, where its allocator says so."""
+
+    total_bytes: int
+    cached_bytes: int = 0
+    """Reserved by PyTorch's allocator and free."""
+    not_torch_bytes: int = 0
+    """Beside the allocator: context, NCCL, libraries."""
+
+
+def holdings(processes: Iterable[GpuProcess]) -> list[Holding]:
+    """Give what each process has of its card; of a guest, also what it is made of."""
+    return [_holding(process) for process in processes]
+
+
+def _holding(process: GpuProcess) -> Holding:
+    total, allocator = process.gpu_memory_bytes or 0, process.allocator
+    beside = process.not_torch_bytes
+    if allocator is None or beside is None:
+        return Holding(total)
+    return Holding(total, allocator.cached_bytes or 0, beside)
+
+
+def memory_bar(gpu: Gpu | MigInstance, held: Sequence[Holding], width: int) -> Line:
     """Draw one card's memory.
 
     Args:
         gpu: the card or the MIG instance.
-        process_bytes: what each process has, any order; the biggest are drawn apart in alternating shades.
+        held: what each process has, any order; the biggest are drawn apart in alternating shades.
         width: cells.
     """
     total, used = gpu.memory_total_bytes, gpu.memory_used_bytes
     if not total or used is None:
         return stacked((), 0, width)
-    biggest = sorted((size for size in process_bytes if size > 0), reverse=True)
-    tail = sum(biggest[MOST_PARTS:])
-    parts: list[tuple[float, str, str]] = [
-        (size, PROCESS, "seg.b" if place % 2 else "seg.a")
-        for place, size in enumerate([*biggest[:MOST_PARTS], *([tail] if tail else [])])
-    ]
-    rest = used - sum(biggest)
+    biggest = sorted((each for each in held if each.total_bytes > 0), reverse=True)
+    tail = sum(each.total_bytes for each in biggest[MOST_PARTS:])
+    parts: list[tuple[float, str, str]] = []
+    for place, each in enumerate([*biggest[:MOST_PARTS], *([Holding(tail)] if tail else [])]):
+        parts += _split(each, "seg.b" if place % 2 else "seg.a", total / width if width > 0 else 0.0)
+    rest = used - sum(each.total_bytes for each in biggest)
     others = gpu.left_out_bytes if isinstance(gpu, Gpu) else 0
     parts.append((rest if others is None else others, LEFT_OUT, "dim"))
     rest -= rest if others is None else others
@@ -43,3 +69,19 @@ def memory_bar(gpu: Gpu | MigInstance, process_bytes: Sequence[int], width: int)
     parts.append((gpu.memory_reserved_bytes or 0, RESERVED, "seg.reserved"))
     parts.append((0, FREE, "seg.free"))
     return stacked(parts, total, width)
+
+
+def _split(held: Holding, role: str, cell_bytes: float) -> Iterator[tuple[float, str, str]]:
+    """Cut a process' stretch into in use, cached and not PyTorch's; a part below half a cell joins what is in use.
+
+    Rounding a sliver up to a cell is right for a whole process, that would else not be seen at all; within one it would
+    only lie about the parts beside it.
+    """
+    room = held.total_bytes >= LEAST_TO_SPLIT * cell_bytes
+    cached = held.cached_bytes if room and held.cached_bytes * 2 >= cell_bytes else 0
+    beside = held.not_torch_bytes if room and held.not_torch_bytes * 2 >= cell_bytes else 0
+    yield held.total_bytes - cached - beside, PROCESS, role
+    if cached:
+        yield cached, CACHED, "seg.cached"
+    if beside:
+        yield beside, NOT_TORCH, "seg.not_torch"
