@@ -21,7 +21,13 @@ _HOW = {
     "pep768": "was attached (PEP 768)",
     "ptrace": "was attached (ptrace)",
 }
-_TORCH_BASED = frozenset({"pytorch", "vllm", "sglang", "deepspeed", "megatron"})
+_TORCH_BASED = frozenset(
+    {
+        "pytorch", "torch", "vllm", "sglang", "deepspeed", "megatron", "accelerate", "axolotl", "litgpt", "nemo",
+        "composer", "diffusers", "comfyui", "invokeai", "lmdeploy", "ktransformers", "tgi", "jupyter", "ray",
+    }
+)  # fmt: skip
+"""Frameworks, in small letters, whose processes may well hold PyTorch's allocator."""
 NOT_ATTACHED = "press A to see the allocator inside, or start it with dstop run"
 
 
@@ -74,7 +80,7 @@ def why_no_devices(guest: Guest) -> str:
 def not_attached_lines(facts: ProcessFacts | None, width: int) -> list[Line]:
     """Say how to see the inside of a process that carries no hook; nothing for one that is no PyTorch's."""
     framework = facts.framework if facts is not None else "pytorch"
-    if framework not in _TORCH_BASED:
+    if (framework or "").lower() not in _TORCH_BASED:
         return []
     return [fit_line(((f" {NOT_ATTACHED}", "note"),), width)]
 
