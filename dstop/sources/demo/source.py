@@ -11,12 +11,13 @@ from dstop.model.gpu import Gpu, Xid
 from dstop.model.sample import Sample
 from dstop.model.unattributed import WORTH_A_ROW_BYTES, Holder, Unattributed, likely_cause, unattributed_bytes
 from dstop.sources import LAZY_FIELDS
+from dstop.sources.demo.allocator import neighbour_allocator, rank_allocator
 from dstop.sources.demo.figures import figures, instances, plate, terse, with_links
 from dstop.sources.demo.load import load_at
 from dstop.sources.demo.machine import machine
 from dstop.sources.demo.physics import curve_of
 from dstop.sources.demo.rows import neighbour_row, probe_row, rank_row
-from dstop.sources.demo.scenery import BOOKKEEPING_BYTES, lay_out
+from dstop.sources.demo.scenery import BOOKKEEPING_BYTES, device_uuid, lay_out
 from dstop.sources.demo.story import XID_AT_S, Phase, stale_for
 from dstop.sources.demo.training import rank_bytes, rank_facts
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
+    from dstop.model.allocator import Allocator
     from dstop.model.process import GpuProcess, ProcessFacts
     from dstop.sources.demo.physics import Curve
     from dstop.sources.demo.scenery import Card
@@ -69,12 +71,42 @@ class DemoSource:
         self._plates = tuple(plate(card) for card in self._cards)
         self._world_size = sum(card.rank is not None for card in self._cards)
         self._watched: frozenset[str] = frozenset()
+        self._newest: tuple[Sample, float] | None = None
         self._curve = lru_cache(maxsize=gpus)(self._curve_of)
         self._facts = lru_cache(maxsize=2 * gpus)(self._rank_facts)
 
     def read(self, *, patience_s: float = 0.5) -> Sample:  # noqa: ARG002 - nothing here is ever slow
         """Give the sample of the clock's moment."""
-        return self.sample_at(self._clock())
+        seconds = self._clock()
+        sample = self.sample_at(seconds)
+        self._newest = (sample, seconds)
+        return sample
+
+    def newest(self) -> tuple[Sample, float]:
+        """Give what was read last and its second of the clock: a hook answers for the moment of the figures."""
+        if self._newest is None:
+            seconds = self._clock()
+            self._newest = (self.sample_at(seconds), seconds)
+        return self._newest
+
+    def allocator_of(self, row: GpuProcess, seconds: float) -> Allocator | None:
+        """Give what PyTorch's allocator in a row's program says; None where the program has none.
+
+        Args:
+            row: of the sample of that moment.
+            seconds: of the clock.
+        """
+        card = self._cards[row.gpu_index]
+        now = max(0.0, seconds) * self._speed
+        load = load_at(card, now - (stale_for(now) if card.sticks else 0.0))
+        if row.facts.rank is not None and row.facts.job is not None and row.facts.framework == "pytorch":
+            held = rank_bytes(card, load.phase, load.age_s, self._world_size)
+            return rank_allocator(card, load, held, self._world_size, index=row.facts.local_rank or 0)
+        for number, neighbour in enumerate(card.neighbours):
+            if neighbour.facts.pid == row.pid and neighbour.facts.framework in {"pytorch", "vllm"}:
+                uuid = device_uuid("MIG", self._seed, 1000 * card.index + number) if card.mig else card.uuid
+                return neighbour_allocator(neighbour, uuid)
+        return None
 
     def watch(self, fields: AbstractSet[str]) -> None:
         """Have these costly fields in the samples from now on, and no others."""

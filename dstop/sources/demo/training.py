@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SHARDED_WORLD = 6
 """From this many ranks on the whole model is trained (FSDP); fewer have room for LoRA alone."""
 STEP_S, FLUSH_STEPS = 2.0, 6
-_CONTEXT_BYTES = 554 * MIB
+CONTEXT_BYTES = 554 * MIB
 _GRAIN = 2 * MIB
 """The driver hands out memory in pages of this size."""
 _SAW_BYTES = 5 * GIB
@@ -39,19 +39,24 @@ def rank_bytes(card: Card, phase: Phase, age_s: float, world_size: int) -> int:
     if phase is Phase.ABSENT:
         return 0
     sharded = world_size >= SHARDED_WORLD
-    states = int((29.3 if sharded else 30.1) * GIB)
+    states = states_bytes(world_size)
     if phase is Phase.STARTING:
-        return _CONTEXT_BYTES
+        return CONTEXT_BYTES
     if phase is Phase.LOADING:
         done = (age_s - LOADING_AGE_S) / (TRAINING_AGE_S - LOADING_AGE_S)
-        return (_CONTEXT_BYTES + int(done * states)) // _GRAIN * _GRAIN
+        return (CONTEXT_BYTES + int(done * states)) // _GRAIN * _GRAIN
     settled = min(age_s, OOM_AGE_S)
     base = int((46.5 if sharded else 35.0) * GIB) + scramble(card.seed, 7) % (700 * MIB)
-    wanted = base + _longer_sequences(card, base, settled) + _saw_bytes(settled)
+    wanted = base + _longer_sequences(card, base, settled) + saw_bytes(settled)
     room = card.room_bytes
     if card.unlucky:
         wanted = _at_the_ceiling(card, wanted, room, settled)
     return min(wanted, room) // _GRAIN * _GRAIN
+
+
+def states_bytes(world_size: int) -> int:
+    """Give weights, gradients and optimizer states of one rank: 16 bytes a parameter, sharded (LoRA: the weights)."""
+    return int((29.3 if world_size >= SHARDED_WORLD else 30.1) * GIB)
 
 
 def _longer_sequences(card: Card, base: int, age_s: float) -> int:
@@ -63,7 +68,7 @@ def _longer_sequences(card: Card, base: int, age_s: float) -> int:
     return int(growth * stairs / _LONGEST_S)
 
 
-def _saw_bytes(age_s: float) -> int:
+def saw_bytes(age_s: float) -> int:
     """Give the cached blocks that the next flush lets go."""
     return int(age_s // STEP_S) % FLUSH_STEPS * _SAW_BYTES // (FLUSH_STEPS - 1)
 
