@@ -157,6 +157,41 @@ def pick(**options: object) -> None:
     terminal.write(pick_line(NvmlSource(), options).encode())
 
 
+@dstop.command("run", context_settings={"allow_interspersed_args": False})
+@click.option(
+    "--print-env", is_flag=True, help="Print the environment for a shell to evaluate, and run nothing."
+)
+@click.option("--name", metavar="NAME", help="What to call this run in its incidents.")
+@click.option(
+    "--tail",
+    type=click.IntRange(0, 10_000),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Lines of output an incident keeps; 0 leaves the output alone.",
+)
+@click.option(
+    "--history",
+    type=click.IntRange(1, 10_000_000),
+    metavar="ENTRIES",
+    help="Record this many allocations with their stacks.",
+)
+@click.option("--incidents", metavar="DIR", help="Where incidents go.")
+@click.option("--no-black-box", is_flag=True, help="Let out-of-memory errors leave no incident.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def run_(command: tuple[str, ...], **options: object) -> int:
+    """Run a command so that dstop can look into its PyTorch processes.
+
+    dstop run -- torchrun --nproc-per-node 8 train.py
+
+    Only the environment changes. When the command ends badly, its last lines, out-of-memory errors,
+    the kernel's word and more are kept as an incident, and one line says where.
+    """
+    from dstop.cli.run import run_verb  # noqa: PLC0415 - a verb loads what it needs
+
+    return run_verb(command, options)
+
+
 @dstop.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

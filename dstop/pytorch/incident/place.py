@@ -1,0 +1,48 @@
+"""Where incidents lie, and how their directories are named."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}-\d{1,10}(-r\d{1,6})?-(oom|exit)\Z", re.ASCII)
+_UNFINISHED = re.compile(r"\.\d{8}T\d{6}\.\d{3}-\d{1,10}[\w.-]{0,60}\Z", re.ASCII)
+
+
+def default_directory(environ: Mapping[str, str]) -> Path:
+    """Give the directory of incidents: DSTOP_INCIDENTS, else `dstop/incidents` where programs keep their state.
+
+    Source of the place: XDG Base Directory Specification; a relative XDG_STATE_HOME is to be ignored.
+    """
+    asked = environ.get("DSTOP_INCIDENTS")
+    if asked:
+        return Path(asked)
+    state = environ.get("XDG_STATE_HOME", "")
+    home = Path(state) if state.startswith("/") else _home(environ) / ".local" / "state"
+    return home / "dstop" / "incidents"
+
+
+def incident_name(at_ns: int, pid: int, kind: str) -> str:
+    """Name an incident so that names sort by time: `20251231T235959.123-4711-exit`, in UTC."""
+    at = time.gmtime(at_ns // 1_000_000_000)
+    return f"{time.strftime('%Y%m%dT%H%M%S', at)}.{at_ns // 1_000_000 % 1000:03d}-{pid}-{kind}"
+
+
+def is_incident_name(name: str) -> bool:
+    """Whether a directory is one of ours, by its name: nothing else is ever read as one, or removed."""
+    return _NAME.match(name) is not None
+
+
+def is_unfinished_name(name: str) -> bool:
+    """Whether it is an incident that is still being written, or whose writer died."""
+    return _UNFINISHED.match(name) is not None
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    home = environ.get("HOME", "")
+    return Path(home) if home.startswith("/") else Path("~").expanduser()

@@ -1,0 +1,62 @@
+"""One run from its start to its end: `dstop run -- python train.py`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from dstop.pytorch.run.channel import STDERR, open_channels
+from dstop.pytorch.run.copying import Copier
+from dstop.pytorch.run.evidence import Evidence
+from dstop.pytorch.run.options import plan_run
+from dstop.pytorch.run.spawn import spawn
+from dstop.pytorch.run.tail import Tail
+from dstop.pytorch.run.watch import drain, take_signals, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dstop.pytorch.run.options import RunOptions
+
+
+def run_command(command: Sequence[str], options: RunOptions, environ: Mapping[str, str]) -> int:
+    """Run the command and give our exit code: its own, or 128 and the number of the signal that ended it.
+
+    Raises:
+        NotStartedError: when it cannot be started; its exit codes are 126 and 127, as a shell's.
+    """
+    run = plan_run(command, options, environ)
+    evidence = Evidence(options.root, options.kernel_log)
+    tail = Tail(options.tail_lines)
+    blocked = take_signals()
+    channels = open_channels() if options.tail_lines else ()
+    try:
+        child = spawn(run.command, run.environ, channels, blocked)
+    finally:
+        for channel in channels:
+            os.close(channel.writes)
+    copiers = [Copier(channel, tail) for channel in channels]
+    for copier in copiers:
+        copier.start()
+    ending = wait_for(child, channels)
+    drain(copiers)
+    for problem in {copier.problem for copier in copiers if copier.problem is not None}:
+        _say(f"cannot write the output of {command[0]}: {problem}: check where it goes")
+    if ending.is_bad:
+        from dstop.pytorch.run.bad_end import leave_incident  # noqa: PLC0415 - a good end needs none of it
+
+        line = leave_incident(run, evidence, ending, child, tail.lines())
+        if line is not None:
+            _say(line)
+    evidence.close()
+    return ending.exit_code
+
+
+def _say(line: str) -> None:
+    """Write one line to standard error, whatever became of it."""
+    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+    try:
+        os.write(STDERR, f"dstop: {line}\n".encode(encoding, "replace"))
+    except OSError:
+        return  # nobody listens any more
