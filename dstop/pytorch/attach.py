@@ -236,15 +236,20 @@ class _Ladder:
 
     def _by_ptrace(self, place: Place) -> str:
         """Have a new thread run the hook."""
-        from dstop.pytorch.inject.injector import StillWaitingError, inject  # noqa: PLC0415 - the last way
+        from dstop.pytorch.inject.delivery import StillWaitingError  # noqa: PLC0415 - the last way
+        from dstop.pytorch.inject.injector import inject  # noqa: PLC0415
 
         self._say("bringing in a thread at a safe point (ptrace)")
         text = bootstrap(self._source, place.directory, place.path, PTRACE)
         try:
-            inject(self._target.pid, text, timeout_s=max(0.5, self._left_s()))
+            injection = inject(self._target.pid, text, timeout_s=max(0.5, self._left_s()))
         except StillWaitingError:
-            self._silent = True
-        self._wait(self._deadline_s)
+            injection = None
+        if not self._wait(self._deadline_s) and injection is not None and injection.status == "done":
+            raise AttachError(
+                f"the hook ran in process {self._target.pid} ({self._target.command}) and did not stay",
+                fix="it may forbid it (DSTOP_HOOK=0 in os.environ), or have no room for one more descriptor",
+            )
         return PTRACE
 
     def _left_s(self) -> float:
