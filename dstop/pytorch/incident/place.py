@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,17 +14,20 @@ _NAME = re.compile(r"\d{8}T\d{6}\.\d{3}-\d{1,10}(-r\d{1,6})?-(oom|exit)\Z", re.A
 _UNFINISHED = re.compile(r"\.\d{8}T\d{6}\.\d{3}-\d{1,10}[\w.-]{0,60}\Z", re.ASCII)
 
 
-def default_directory(environ: Mapping[str, str]) -> Path:
+def default_place(environ: Mapping[str, str]) -> str:
     """Give the directory of incidents: DSTOP_INCIDENTS, else `dstop/incidents` where programs keep their state.
 
-    Source of the place: XDG Base Directory Specification; a relative XDG_STATE_HOME is to be ignored.
+    Source of the place: XDG Base Directory Specification; a relative XDG_STATE_HOME is to be ignored. It is text,
+    because `pathlib` costs more than all of `dstop run` has to do before the command runs.
     """
     asked = environ.get("DSTOP_INCIDENTS")
     if asked:
-        return Path(asked)
+        return asked
     state = environ.get("XDG_STATE_HOME", "")
-    home = Path(state) if state.startswith("/") else _home(environ) / ".local" / "state"
-    return home / "dstop" / "incidents"
+    if not state.startswith("/"):
+        home = environ.get("HOME", "")
+        state = f"{home if home.startswith('/') else os.path.expanduser('~')}/.local/state"  # noqa: PTH111 - as said
+    return f"{state.rstrip('/')}/dstop/incidents"
 
 
 def incident_name(at_ns: int, pid: int, kind: str) -> str:
@@ -41,8 +44,3 @@ def is_incident_name(name: str) -> bool:
 def is_unfinished_name(name: str) -> bool:
     """Whether it is an incident that is still being written, or whose writer died."""
     return _UNFINISHED.match(name) is not None
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    home = environ.get("HOME", "")
-    return Path(home) if home.startswith("/") else Path("~").expanduser()

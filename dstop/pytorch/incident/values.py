@@ -81,7 +81,7 @@ class Exit(Value):
     core_dumped: bool = False
     wall_s: float | None = None
     max_rss_bytes: int | None = None
-    """Of the largest process among the command and those it waited for (wait4(2)); the few MiB of dstop itself are the least it can be."""
+    """Of the largest process among the command and those it waited for (wait4(2)); never less than dstop itself has."""
     user_s: float | None = None
     system_s: float | None = None
     memory_events: Mapping[str, int] = field(default_factory=dict)

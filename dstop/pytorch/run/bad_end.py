@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dstop.pytorch.incident.listing import prune
@@ -29,7 +30,8 @@ def leave_incident(
     None when the user stopped it and nothing ran out of memory.
     """
     at_ns = time.time_ns()
-    oom = evidence.oom_incidents(run.incidents, run.id)
+    incidents = Path(run.incidents)
+    oom = evidence.oom_incidents(incidents, run.id)
     told = evidence.of_exit(ending, oom)
     if was_stopped(ending, told):
         return None
@@ -40,7 +42,7 @@ def leave_incident(
         return (
             f"{line}; no incident could be written to {run.incidents}: {error.strerror}: try --incidents DIR"
         )
-    prune(run.incidents)
+    prune(incidents)
     return f"{line}: {doctor_hint(directory)}"
 
 

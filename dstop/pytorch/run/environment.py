@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dstop.model.value import Value
-from dstop.pytorch.incident.place import default_directory
+from dstop.pytorch.incident.place import default_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SITE = str(Path(__file__).resolve().parent.parent / "site")
+SITE = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "site")  # noqa: PTH118, PTH120 - Path costs 4 ms
 """The directory of our `sitecustomize.py`; it goes first on PYTHONPATH."""
 
 _LONGEST_NAME = 40
@@ -55,7 +53,7 @@ def run_environment(environ: Mapping[str, str], options: HookOptions, run: str) 
     The directory of incidents is named outright: a process of the job may have another HOME.
     """
     values = {**environ, **hook_environment(environ, options), "DSTOP_RUN": run}
-    values.setdefault("DSTOP_INCIDENTS", str(default_directory(environ)))
+    values.setdefault("DSTOP_INCIDENTS", default_place(environ))
     return values
 
 
@@ -67,7 +65,7 @@ def export_lines(environ: Mapping[str, str], options: HookOptions) -> str:
 
 def new_run_id(environ: Mapping[str, str], name: str | None = None) -> str:
     """Make an id that no other run has; one within another run begins with the outer one's, as incidents tell."""
-    own = secrets.token_hex(6)
+    own = os.urandom(6).hex()
     if name is not None:
         own = f"{name}-{own}"
     outer = environ.get("DSTOP_RUN", "")

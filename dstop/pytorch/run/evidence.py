@@ -6,8 +6,6 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from dstop.pytorch.incident.listing import list_incidents
-from dstop.pytorch.incident.values import Exit
 from dstop.pytorch.run.cgroup import events_between, read_cgroup_memory, read_host_oom_kills
 from dstop.pytorch.run.environment import belongs_to
 from dstop.pytorch.run.kernel_log import KERNEL_LOG, KernelLog
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from dstop.pytorch.incident.values import Incident
+    from dstop.pytorch.incident.values import Exit, Incident
     from dstop.pytorch.run.watch import Ending
 
 
@@ -33,6 +31,8 @@ class Evidence:
 
     def of_exit(self, ending: Ending, oom: Sequence[Incident]) -> Exit:
         """Give what is known of the end; `oom` are the incidents that processes of the run left."""
+        from dstop.pytorch.incident.values import Exit  # noqa: PLC0415 - a good end needs none of it
+
         after = read_cgroup_memory(self._root)
         unavailable = dict(after.unavailable)
         if self._kernel_log.reason is not None:
@@ -63,6 +63,8 @@ class Evidence:
 
     def oom_incidents(self, directory: Path, run: str) -> tuple[Incident, ...]:
         """Give the incidents that processes of this run left, oldest first."""
+        from dstop.pytorch.incident.listing import list_incidents  # noqa: PLC0415 - as above
+
         found = list_incidents(directory, self.started_ns)
         return tuple(one for one in found if one.kind == "oom" and belongs_to(one.run, run))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dstop.pytorch.incident.allowed import allowed_environment
@@ -13,7 +14,6 @@ from dstop.sources.procfs.redaction import redact_cmdline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from dstop.pytorch.incident.values import Exit
     from dstop.pytorch.run.options import Run
@@ -53,7 +53,7 @@ def write_exit_incident(run: Run, told: Exit, *, at_ns: int, pid: int, last_line
         "unavailable": {} if output else {"output": "the command wrote nothing, or its output was not kept"},
     }
     files = {"output.txt": output} if output else {}
-    return write_incident(run.incidents, incident_name(at_ns, pid, "exit"), record, files)
+    return write_incident(Path(run.incidents), incident_name(at_ns, pid, "exit"), record, files)
 
 
 def _directory() -> str | None:

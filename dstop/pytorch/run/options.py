@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dstop.model.value import Value
-from dstop.pytorch.incident.place import default_directory
+from dstop.pytorch.incident.place import default_place
 from dstop.pytorch.run.environment import HookOptions, new_run_id, run_environment
 from dstop.pytorch.run.kernel_log import KERNEL_LOG
 
@@ -39,7 +38,8 @@ class Run(Value):
     command: tuple[str, ...]
     environ: Mapping[str, str]
     """The whole environment of the command."""
-    incidents: Path
+    incidents: str
+    """The directory for incidents."""
 
 
 def plan_run(command: Sequence[str], options: RunOptions, environ: Mapping[str, str]) -> Run:
@@ -51,5 +51,5 @@ def plan_run(command: Sequence[str], options: RunOptions, environ: Mapping[str, 
         name=options.name,
         command=tuple(command),
         environ=within,
-        incidents=Path(default_directory(within)),
+        incidents=default_place(within),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -65,6 +64,8 @@ def spawn(
     try:
         return start(command)
     except OSError as error:
+        import shutil  # noqa: PLC0415 - only when it went wrong
+
         script = shutil.which(command[0])
         if error.errno != errno.ENOEXEC or script is None:
             raise _not_started(command[0], error) from error

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from dstop.model.value import Value
 from dstop.pytorch.run.channel import take_size
-from dstop.sources.procfs.lineage import parents_of
 
 if TYPE_CHECKING:
     import resource
@@ -124,6 +123,8 @@ def _reached_it(told: signal.struct_siginfo, child: int) -> bool:
     """
     if told.si_code > 0 or told.si_pid == child:
         return True
+    from dstop.sources.procfs.lineage import parents_of  # noqa: PLC0415 - few runs are sent signals
+
     return any(parent.pid == child for parent in parents_of(told.si_pid, _MOST_PARENTS))
 
 
