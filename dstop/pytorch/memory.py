@@ -7,6 +7,7 @@ instead of reaching the successor.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from typing import TYPE_CHECKING, Protocol
 
@@ -79,6 +80,14 @@ class TargetMemory:
     def u64(self, address: int) -> int:
         """Give the little-endian 64-bit number at `address`."""
         return int.from_bytes(self.read(address, 8), "little")
+
+    def lock(self) -> bool:
+        """Lock the memory against other dstops until it is closed; False while another one has it."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
