@@ -65,7 +65,7 @@ def parse_incident(data: object, directory: Path, present: Collection[str], size
         versions=text_map(told.get("versions")),
         environment=redact(text_map(told.get("environment"))),
         environment_names=texts(told.get("environment_names")),
-        thread=text(told.get("thread")),
+        thread=text(record(told.get("thread")).get("name")),
         request=_request(told.get("request")),
         devices=tuple(_devices(told.get("devices"))),
         card=_card(told.get("card")),

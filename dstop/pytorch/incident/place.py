@@ -30,6 +30,18 @@ def default_place(environ: Mapping[str, str]) -> str:
     return f"{state.rstrip('/')}/dstop/incidents"
 
 
+def all_places(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Give every directory where the hook may have put an incident, the usual one first.
+
+    Where the usual one cannot be written, or others can write to it, the hook falls back to its socket's directory.
+    """
+    sockets = [environ.get("DSTOP_DIR", "")]
+    if environ.get("XDG_RUNTIME_DIR"):
+        sockets.append(f"{environ['XDG_RUNTIME_DIR']}/dstop")
+    sockets.append(f"/tmp/dstop-{os.geteuid()}")  # noqa: S108 - only read, and as hostile as all of them
+    return (default_place(environ), *(f"{directory}/incidents" for directory in sockets if directory))
+
+
 def incident_name(at_ns: int, pid: int, kind: str) -> str:
     """Name an incident so that names sort by time: `20251231T235959.123-4711-exit`, in UTC."""
     at = time.gmtime(at_ns // 1_000_000_000)

@@ -95,7 +95,7 @@ class Exit(Value):
     kernel_lines: tuple[str, ...] = ()
     """What the kernel said meanwhile of killing for memory, and of GPU errors (NVRM: Xid)."""
     oom_incidents: tuple[str, ...] = ()
-    """The names of the incidents that processes of this run left."""
+    """The directories of the incidents that processes of this run left, as they were called when it ended."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -125,6 +125,7 @@ class Incident(Value):
     environment: Mapping[str, str] = field(default_factory=dict)
     environment_names: tuple[str, ...] = ()
     thread: str | None = None
+    """The name of the one that ran out of memory."""
     request: Request | None = None
     devices: tuple[DeviceStats, ...] = ()
     card: Card | None = None

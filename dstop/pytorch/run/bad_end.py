@@ -31,7 +31,7 @@ def leave_incident(
     """
     at_ns = time.time_ns()
     incidents = Path(run.incidents)
-    oom = evidence.oom_incidents(incidents, run.id)
+    oom = evidence.oom_incidents(run)
     told = evidence.of_exit(ending, oom)
     if was_stopped(ending, told):
         return None

@@ -12,10 +12,13 @@ from dstop.pytorch.run.kernel_log import KERNEL_LOG, KernelLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from dstop.pytorch.incident.values import Exit, Incident
+    from dstop.pytorch.run.options import Run
     from dstop.pytorch.run.watch import Ending
+
+_CLOCKS_DIFFER_NS = 3600 * 10**9
+"""A file server's clock may be behind ours; incidents before it need not be read."""
 
 
 class Evidence:
@@ -23,7 +26,7 @@ class Evidence:
 
     def __init__(self, root: str = "/", kernel_log: str = KERNEL_LOG) -> None:
         self._root = root
-        self.started_ns = time.time_ns()
+        self._started_ns = time.time_ns()
         self._started_s = time.monotonic()
         self._cgroup = read_cgroup_memory(root)
         self._host_oom_kills = read_host_oom_kills(root)
@@ -57,16 +60,22 @@ class Evidence:
             memory_current_bytes=after.current_bytes,
             memory_peak_bytes=after.peak_bytes,
             kernel_lines=self._kernel_log.lines(),
-            oom_incidents=tuple(one.name for one in oom),
+            oom_incidents=tuple(str(one.directory) for one in oom),
             unavailable=unavailable,
         )
 
-    def oom_incidents(self, directory: Path, run: str) -> tuple[Incident, ...]:
+    def oom_incidents(self, run: Run) -> tuple[Incident, ...]:
         """Give the incidents that processes of this run left, oldest first."""
-        from dstop.pytorch.incident.listing import list_incidents  # noqa: PLC0415 - as above
+        from pathlib import Path  # noqa: PLC0415 - as above
 
-        found = list_incidents(directory, self.started_ns)
-        return tuple(one for one in found if one.kind == "oom" and belongs_to(one.run, run))
+        from dstop.pytorch.incident.listing import list_incidents  # noqa: PLC0415 - as above
+        from dstop.pytorch.incident.place import all_places  # noqa: PLC0415 - as above
+
+        since_ns = self._started_ns - _CLOCKS_DIFFER_NS
+        places = dict.fromkeys(Path(place) for place in all_places(run.environ))
+        found = [one for place in places for one in list_incidents(place, since_ns)]
+        ours = (one for one in found if one.kind == "oom" and belongs_to(one.run, run.id))
+        return tuple(sorted(ours, key=lambda one: one.name))
 
     def close(self) -> None:
         """Give the kernel log back."""
