@@ -23,6 +23,12 @@ class EventKind(StrEnum):
     ROW_REMAP = "row_remap"
     DRIVER_GONE = "driver_gone"
     DRIVER_BACK = "driver_back"
+    OUT_OF_MEMORY = "out_of_memory"
+    BLACK_BOX = "black_box"
+    CACHE_FLUSHED = "cache_flushed"
+    HOOK_CAME = "hook_came"
+    HOOK_LEFT = "hook_left"
+    HOOKS_FAILED = "hooks_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from dstop.errors import SourceError
 from dstop.model.event import Event, EventKind
 from dstop.model.frame import Frame, Problem
+from dstop.model.guest import ProcessId
 from dstop.monitor.cost import CostMeter
 from dstop.monitor.events import events_between
+from dstop.monitor.guest_watch import GuestWatch
 from dstop.monitor.histories import GpuHistories, ProcessHistories
 from dstop.monitor.throttle import ThrottleLog
 from dstop.units import duration_text
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from dstop.model.process import ProcessKey
     from dstop.model.sample import Sample
     from dstop.sources import Source
+    from dstop.sources.guests import Guests
 
 MOST_EVENTS = 500
 
@@ -36,6 +39,7 @@ class Monitor:
         capacity: how many steps are remembered.
         now_ns: the wall clock, for the time of a problem.
         meter: measures what dstop itself costs.
+        guests: the hooks in the processes of the source; the Monitor closes them.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Monitor:
         capacity: int = 300,
         now_ns: Callable[[], int] = time.time_ns,
         meter: CostMeter | None = None,
+        guests: Guests | None = None,
     ) -> None:
         self.interval_s = interval_s
         self._source = source
@@ -54,6 +59,7 @@ class Monitor:
         self._gpus = GpuHistories(capacity)
         self._processes = ProcessHistories(capacity)
         self._throttle = ThrottleLog()
+        self._guests = GuestWatch(guests, capacity)
         self._log: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._events: tuple[Event, ...] = ()
         self._watched: frozenset[ProcessKey] = frozenset()
@@ -66,17 +72,22 @@ class Monitor:
         Raises:
             SourceError: when there has never been a sample.
         """
+        self._guests.ask(self._last)
         try:
             sample = self._source.read(patience_s=patience_s)
         except SourceError as error:
             return self._without_sample(error)
+        if self._last is None:
+            self._guests.ask(sample)
         self._note(self._driver_back(sample))
         self._note(events_between(self._last, sample))
         self._note(self._throttle.observe(sample))
+        joined, inside = self._guests.hear(sample)
+        self._note(inside)
         self._gpus.push(sample.gpus)
         self._processes.push(sample.processes)
         self._last = sample
-        return self._frame(sample)
+        return self._frame(joined)
 
     def watch(self, fields: AbstractSet[str]) -> None:
         """Have the source read these costly fields from the next step on."""
@@ -91,8 +102,11 @@ class Monitor:
         return self._meter.since_last()
 
     def close(self) -> None:
-        """Let go of the source; safe to call twice."""
-        self._source.close()
+        """Let go of the source and of the hooks; safe to call twice."""
+        try:
+            self._guests.close()
+        finally:
+            self._source.close()
 
     def _without_sample(self, error: SourceError) -> Frame:
         if self._last is None:
@@ -105,8 +119,10 @@ class Monitor:
             self._problem = Problem(message=error.message, fix=error.fix, since_ns=now)
         else:
             self._problem = Problem(message=error.message, fix=error.fix, since_ns=self._problem.since_ns)
+        joined, inside = self._guests.hear(self._last, self._now_ns)
+        self._note(inside)
         self._gpus.push(())
-        return self._frame(self._last)
+        return self._frame(joined)
 
     def _driver_back(self, sample: Sample) -> list[Event]:
         if self._problem is None:
@@ -128,6 +144,10 @@ class Monitor:
             step_s=self.interval_s,
             history=self._gpus.values(),
             watched=self._processes.values(self._watched),
+            guests=self._guests.current,
+            allocator_history=self._guests.past(
+                {ProcessId(key.pid, key.started_at_s) for key in self._watched}
+            ),
             events=self._events,
             cost=self.own_cost(),
             problem=self._problem,

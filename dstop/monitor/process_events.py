@@ -81,7 +81,7 @@ def _told(changes: Sequence[_Change], kind: EventKind, now: int) -> Iterable[Eve
 def _alone(change: _Change, kind: EventKind, now: int) -> Event:
     facts = change.facts
     indices = sorted({row.gpu_index for row in change.rows})
-    text = f"{_name(facts)} ({facts.pid}{_owner(facts)}) {_verb(kind)} on {_gpus(indices)}"
+    text = f"{process_name(facts)} ({facts.pid}{_owner(facts)}) {_verb(kind)} on {_gpus(indices)}"
     if kind is EventKind.PROCESS_ENDED:
         text += _held(change.rows)
     only = indices[0] if len(indices) == 1 else None
@@ -92,7 +92,7 @@ def _together(job: Sequence[_Change], kind: EventKind, now: int) -> Event:
     facts = job[0].facts
     rows = [row for change in job for row in change.rows]
     indices = sorted({row.gpu_index for row in rows})
-    text = f"{len(job)} x {_name(facts)}{_owner(facts)} {_verb(kind)} on {_gpus(indices)}"
+    text = f"{len(job)} x {process_name(facts)}{_owner(facts)} {_verb(kind)} on {_gpus(indices)}"
     if kind is EventKind.PROCESS_ENDED:
         text += _held(rows)
     return Event(at_ns=now, kind=kind, text=text, gpu_index=indices[0] if len(indices) == 1 else None)
@@ -102,7 +102,7 @@ def _verb(kind: EventKind) -> str:
     return "ended" if kind is EventKind.PROCESS_ENDED else "started"
 
 
-def _name(facts: ProcessFacts) -> str:
+def process_name(facts: ProcessFacts) -> str:
     """Give its name, printable and short: a process chooses it, so it may hold anything."""
     name = "".join(char if char.isprintable() else "?" for char in (facts.command or "process")[:_NAME_CELLS])
     return name or "process"
