@@ -1426,7 +1426,7 @@ def make_parents(directory: str) -> None:
 
 
 def sweep_incidents(parent: str) -> None:
-    """Remove the oldest incidents of this kind, so that 20 stay, and what was never finished; nothing without our exact name."""
+    """Remove the oldest incidents, so that 20 stay, and what was never finished; nothing without our exact name."""
     import re
 
     pattern = re.compile(r"\d{8}T\d{6}\.\d{3}-\d+(-r\d+)?-oom")
