@@ -20,11 +20,13 @@ from dstop.monitor import Monitor
 from dstop.monitor.cost import CostMeter
 from dstop.settings import Settings
 from dstop.sources.demo import EPOCH_S, DemoSource
+from dstop.sources.demo.guests import DemoGuests
 from dstop.sources.demo.hands import DemoHands
 from dstop.sources.demo.story import LOOP_S
 from dstop.ui.app import DstopApp
 from dstop.ui.poller import Poller
 from dstop.ui.screens.base import FrameScreen
+from dstop.ui.screens.inside import InsideScreen
 from dstop.ui.screens.overview import OverviewScreen
 from dstop.ui.screens.process import ProcessScreen
 from dstop.units import MIB
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from dstop.model.frame import Frame
+    from dstop.model.guest import ProcessId
     from dstop.model.sample import Sample
     from dstop.sources import Source
+    from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
 
 PAST_S = 200
@@ -63,6 +67,7 @@ class Scene:
     theme: str = "dark"
     settings: Settings = field(default_factory=Settings)
     view: View = field(default_factory=View)
+    open_pid: ProcessId | None = None
 
 
 class HandFedPoller(Poller):
@@ -144,6 +149,7 @@ class Stage:
 
     Args:
         scene: what is shown.
+        guests: the hooks in the processes; those of the demo unless given, None for a source without any.
         hands: ask and signal the processes; those of the demo unless given, None for a source without processes.
         save: what W calls.
     """
@@ -153,6 +159,7 @@ class Stage:
         scene: Scene | None = None,
         *,
         hands: Hands | Literal["demo"] | None = "demo",
+        guests: Guests | Literal["demo"] | None = "demo",
         save: Callable[[Settings], None] | None = None,
     ) -> None:
         self.scene = scene or Scene()
@@ -161,7 +168,10 @@ class Stage:
             lambda: self.clock_s, gpus=self.scene.gpus, mig=self.scene.mig, broken=self.scene.broken
         )
         self.curtain = Curtain(demo)
-        self.monitor = Monitor(self.curtain, interval_s=1.0, now_ns=self.now_ns, meter=self._meter())
+        behind: Guests | None = DemoGuests(demo) if guests == "demo" else guests
+        self.monitor = Monitor(
+            self.curtain, interval_s=1.0, now_ns=self.now_ns, meter=self._meter(), guests=behind
+        )
         self.poller = HandFedPoller(self.monitor, 1.0)
         for _ in range(self.scene.past_s):
             self.monitor.step()
@@ -173,6 +183,8 @@ class Stage:
             view=self.scene.view,
             theme=self.scene.theme,
             hands=DemoHands(demo) if hands == "demo" else hands,
+            guests=behind,
+            open_process=self.scene.open_pid,
             look=Look(user="deepa"),
             save=save,
         )
@@ -221,7 +233,11 @@ class Stage:
         """Wait for the thread that asks a process what it is."""
         screen = self.app.screen
         for _ in range(_MOST_WAITS):
-            if not isinstance(screen, ProcessScreen) or self.app.hands is None or screen.detail is not None:
+            asking = isinstance(screen, InsideScreen) and screen.waiting
+            reading = (
+                isinstance(screen, ProcessScreen) and self.app.hands is not None and screen.detail is None
+            )
+            if not asking and not reading:
                 break
             await asyncio.sleep(0.01)
         await pilot.pause()
@@ -247,10 +263,11 @@ async def playing(
     *,
     size: tuple[int, int] = (80, 24),
     hands: Hands | Literal["demo"] | None = "demo",
+    guests: Guests | Literal["demo"] | None = "demo",
     save: Callable[[Settings], None] | None = None,
 ) -> AsyncIterator[tuple[Stage, Pilot[None]]]:
     """Play a scene without a terminal, from the first frame on the screen to the end of the block."""
-    stage = Stage(scene, hands=hands, save=save)
+    stage = Stage(scene, hands=hands, guests=guests, save=save)
     async with stage.app.run_test(size=size) as pilot:
         await stage.curtain_up(pilot)
         yield stage, pilot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.draw.guest_lines import guest_parts, why_no_devices
+from dstop.draw.guest_lines import guest_parts, joined, why_no_devices
 from dstop.draw.line import cells, clean, fit, fit_line
 from dstop.units import bytes_text, duration_text
 
@@ -32,7 +32,7 @@ def attach_text_lines(guest: Guest, rows: Sequence[GpuProcess], width: int) -> l
     name = f"process {guest.pid}" + (f", {clean(command)}" if command else "")
     if guest.rank is not None:
         name += f", rank {guest.rank} of {guest.world_size or '?'}"
-    lines = [_line(name, "title", width), _line(f"  {', '.join(guest_parts(guest))}", "", width)]
+    lines = [_line(name, "title", width), *joined(guest_parts(guest), width)]
     if guest.stale_s is not None:
         age = duration_text(guest.stale_s)
         lines.append(

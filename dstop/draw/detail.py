@@ -37,8 +37,18 @@ def title_line(process: GpuProcess, width: int) -> Line:
     return fit_line(((text, "head"),), width, "head")
 
 
-def fact_lines(process: GpuProcess, gpu: Gpu | None, width: int, now_s: float) -> list[Line]:
-    """Give what is known, and the reason beside what is not, in two columns where there is room."""
+def fact_lines(
+    process: GpuProcess, gpu: Gpu | None, width: int, now_s: float, *, dense: bool = False
+) -> list[Line]:
+    """Give what is known, and the reason beside what is not, in two columns where there is room.
+
+    Args:
+        process: the row.
+        gpu: its card; None where the sample has none.
+        width: cells.
+        now_s: when the sample was taken, for its age.
+        dense: two columns also where reasons are cut short, for there is more below that one wants to see.
+    """
     facts = process.facts
     why = {**facts.unavailable, **process.unavailable}
 
@@ -73,7 +83,7 @@ def fact_lines(process: GpuProcess, gpu: Gpu | None, width: int, now_s: float) -
         ("job", value(facts.job, "job")),
     ]
     pairs += [(clean(name), (clean(text), "")) for name, text in facts.labels.items()]
-    columns = 2 if width >= 100 else 1  # noqa: PLR2004 - two readable columns
+    columns = 2 if width >= (70 if dense else 100) else 1  # two readable columns
     column = width // columns
     lines: list[Line] = []
     for start in range(0, len(pairs), columns):
@@ -119,7 +129,7 @@ def graph_lines(
 def command_lines(process: GpuProcess, width: int) -> list[Line]:
     """Give the whole command line, wrapped."""
     text = clean(" ".join(process.facts.cmdline)) or clean(process.facts.unavailable.get("cmdline", "–"))
-    return [heading("command line", width), *_wrapped(text, width)]
+    return [heading("command line", width), *wrapped(text, width)]
 
 
 def detail_lines(detail: ProcessDetail | None, width: int) -> list[Line]:
@@ -133,7 +143,7 @@ def detail_lines(detail: ProcessDetail | None, width: int) -> list[Line]:
             fit_line(((f" {pid:>8} ", "label"), (clean(name), "")), width) for pid, name in detail.ancestors
         ]
     if detail.libraries:
-        lines += [heading("libraries", width), *_wrapped(", ".join(map(clean, detail.libraries)), width)]
+        lines += [heading("libraries", width), *wrapped(", ".join(map(clean, detail.libraries)), width)]
     lines.append(heading("environment (values that look secret are redacted)", width))
     if detail.environment is None:
         lines.append(
@@ -164,9 +174,10 @@ def unavailable_lines(unavailable: Mapping[str, str], width: int) -> list[Line]:
     ]
 
 
-def _wrapped(text: str, width: int) -> list[Line]:
-    rows = textwrap.wrap(text, max(10, width - 2), break_long_words=True) or [""]
-    return [fit_line(((f" {row}", ""),), width) for row in rows]
+def wrapped(text: str, width: int, role: str = "") -> list[Line]:
+    """Give a text of one paragraph as lines."""
+    rows = textwrap.wrap(clean(text), max(10, width - 2), break_long_words=True) or [""]
+    return [fit_line(((f" {row}", role),), width) for row in rows]
 
 
 def _pct(value: float | None) -> str | None:

@@ -32,9 +32,13 @@ NOT_ATTACHED = "press A to see the allocator inside, or start it with dstop run"
 
 
 def guest_lines(guest: Guest, width: int) -> list[Line]:
-    """Give versions and states, wrapped at their commas, and what is in the way of figures."""
-    lines = [heading("inside", width)]
-    lines += _joined(guest_parts(guest), width)
+    """Give versions and states, wrapped at their commas."""
+    return [heading("inside", width), *joined(guest_parts(guest), width)]
+
+
+def state_lines(guest: Guest, width: int) -> list[Line]:
+    """Say what is in the way of figures; nothing where they are there and fresh."""
+    lines: list[Line] = []
     if guest.stale_s is not None:
         age = duration_text(guest.stale_s)
         text = f" these figures are {age} old: the process has not answered since (C code may hold the GIL)"
@@ -85,7 +89,8 @@ def not_attached_lines(facts: ProcessFacts | None, width: int) -> list[Line]:
     return [fit_line(((f" {NOT_ATTACHED}", "note"),), width)]
 
 
-def _joined(parts: Iterable[str], width: int) -> list[Line]:
+def joined(parts: Iterable[str], width: int) -> list[Line]:
+    """Put parts after each other as far as a line goes, none cut in two."""
     rows: list[str] = []
     for part in parts:
         if rows and cells(rows[-1]) + cells(part) + 2 < width:

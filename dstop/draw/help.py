@@ -75,6 +75,17 @@ KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
         ),
     ),
 )
+PROCESS_KEYS: Sequence[tuple[str, str]] = (
+    ("m", "map of the allocator's segments"),
+    ("a", "who allocated what is alive"),
+    ("s", "torch.cuda.memory_summary"),
+    ("o", "ranks of the job, side by side"),
+    ("M", "modules, optimizers"),
+    ("H", "record allocations, or stop"),
+    ("w", "write a snapshot"),
+    ("A  D", "attach (asks first), detach"),
+)
+"""On the screen of one process, of a PyTorch program."""
 MARKS: Sequence[tuple[str, str, str]] = (
     ("▇▇▇", "seg.a", "memory of processes, the biggest first, in two shades"),
     ("▄▄▄", "seg.cached", "cached by PyTorch: free, but for that process alone (where the hook is in)"),
@@ -105,7 +116,7 @@ def help_lines(width: int) -> list[Line]:
     lines: list[Line] = []
     columns = 3 if width >= 150 else 2 if width >= 76 else 1  # noqa: PLR2004 - a column is about 38 to 50 cells
     column = width // columns
-    for title, keys in KEYS:
+    for title, keys in (*KEYS, ("in a process (Enter)", PROCESS_KEYS)):
         lines.append(_title(title, width))
         rows = -(-len(keys) // columns)
         for row in range(rows):

@@ -7,33 +7,38 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding
 
 from dstop.draw.event_lines import newest_grave
 from dstop.draw.look import Look
 from dstop.draw.palette import PALETTES
 from dstop.errors import DstopError
+from dstop.ui.commands import commands
 from dstop.ui.messages import FrameReady, PollerFailed
 from dstop.ui.screens.base import FrameScreen
 from dstop.ui.screens.overview import OverviewScreen
+from dstop.ui.signals import send, signal_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from textual.app import SystemCommand
     from textual.binding import BindingType
     from textual.screen import Screen
     from textual.timer import Timer
 
     from dstop.model.frame import Frame
+    from dstop.model.guest import ProcessId
     from dstop.model.process import GpuProcess, ProcessKey
     from dstop.settings import Settings
+    from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
     from dstop.ui.poller import Poller
     from dstop.view.arrange import View
 
-Question: TypeAlias = "tuple[int, str, tuple[GpuProcess, ...]]"
-"""A signal's number and name, and whom it would go to."""
+Question: TypeAlias = "tuple[Callable[[], None], str]"
+"""What is done on yes, and what is said on no."""
 NOTICE_S = 4.0
 LEAST_INTERVAL_S = 0.25
 MOST_INTERVAL_S = 60.0
@@ -69,6 +74,8 @@ class DstopApp(App[None]):
         view: View,
         theme: str,
         hands: Hands | None = None,
+        guests: Guests | None = None,
+        open_process: ProcessId | None = None,
         look: Look | None = None,
         save: Callable[[Settings], None] | None = None,
     ) -> None:
@@ -76,11 +83,13 @@ class DstopApp(App[None]):
         self.poller = poller
         self.settings = settings
         self.hands = hands
+        self.guests = guests
         self.look = look or Look()
         self.frame: Frame | None = None
         self.failure: BaseException | None = None
         self.notice = ""
         self.theme_name = theme
+        self._open_first = open_process
         self._overview = OverviewScreen(view, settings.mode)
         self._save = save
         self._question: Question | None = None
@@ -104,6 +113,8 @@ class DstopApp(App[None]):
             lambda frame: self.post_message(FrameReady(frame)),
             lambda error: self.post_message(PollerFailed(error)),
         )
+        if self._open_first is not None:
+            self.open_pid(self._open_first)
 
     def on_frame_ready(self, message: FrameReady) -> None:
         """Hand the frame to the screen on top; one that is covered takes the latest when it is back."""
@@ -153,6 +164,25 @@ class DstopApp(App[None]):
         """Show a sentence in the status line for a while; a question that it takes the place of is dropped."""
         self._show_notice(text, None)
 
+    def ask(self, question: str, do: Callable[[], None], dropped: str) -> None:
+        """Ask in the status line; `do` is done on yes, `dropped` is said otherwise."""
+        self._show_notice(question, (do, dropped))
+
+    def confirm_question(self) -> None:
+        """Do what was asked about."""
+        if self._question is not None:
+            do, _ = self._question
+            self._show_notice("", None)
+            do()
+            self.poller.poke()
+
+    def cancel_question(self) -> bool:
+        """Drop the question; True when there was one."""
+        if self._question is None:
+            return False
+        self.say(self._question[1])
+        return True
+
     def _show_notice(self, text: str, question: Question | None) -> None:
         """Show a sentence; a question stays until it is answered, and is only valid while it can be read."""
         self.notice, self._question = text, question
@@ -186,6 +216,12 @@ class DstopApp(App[None]):
 
         self.push_screen(ProcessScreen(process, environment_first=environment_first))
 
+    def open_pid(self, process: ProcessId) -> None:
+        """Show one process, whether or not the sample has a row of it."""
+        from dstop.ui.screens.process import ProcessScreen  # noqa: PLC0415
+
+        self.push_screen(ProcessScreen(process))
+
     def open_gpu(self, index: int) -> None:
         """Show one card."""
         from dstop.ui.screens.gpu import GpuScreen  # noqa: PLC0415
@@ -201,6 +237,10 @@ class DstopApp(App[None]):
 
     def action_read_now(self) -> None:
         """Read at once."""
+        self.poller.poke()
+
+    def read_now(self) -> None:
+        """Have a new frame at once."""
         self.poller.poke()
 
     def action_draw_again(self) -> None:
@@ -274,10 +314,13 @@ class DstopApp(App[None]):
         """Ask before anything is sent; the answer is y or n."""
         if not self._may_signal(processes):
             return
-        number = getattr(signal, name).value
-        named = ", ".join(f"{p.pid} {p.facts.command or '?'}" for p in processes[:2])
-        more = f" and {len(processes) - 2} more" if len(processes) > 2 else ""  # noqa: PLR2004 - two are named
-        self._show_notice(f"send {name} to {named}{more}?  y: yes   n: no", (number, name, processes))
+        hands = self.hands
+        if hands is not None:
+            self.ask(
+                signal_question(name, processes),
+                lambda: self.say(send(hands, name, processes)),
+                "nothing was sent",
+            )
 
     def _may_signal(self, processes: tuple[GpuProcess, ...]) -> bool:
         if self.settings.readonly:
@@ -290,45 +333,9 @@ class DstopApp(App[None]):
             return True
         return False
 
-    def confirm_question(self) -> None:
-        """Send what was asked about; each process is checked again to be the one that was shown."""
-        if self._question is None or self.hands is None:
-            return
-        number, name, processes = self._question
-        self._question = None
-        sent, refused = 0, ""
-        for process in processes:
-            try:
-                self.hands.signal(process.pid, process.facts.started_at_s, number)
-                sent += 1
-            except DstopError as error:
-                refused = str(error)
-        self.say(refused or f"{name} sent to {sent} process{'es' if sent != 1 else ''}")
-        self.poller.poke()
-
-    def cancel_question(self) -> bool:
-        """Drop the question; True when there was one."""
-        if self._question is None:
-            return False
-        self.say("nothing was sent")
-        return True
-
     # ---- the command palette -----------------------------------------------------------------------------------
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action by its name."""
         del screen
-        view = self._overview
-        yield SystemCommand("Help", "keys, marks, filters", self.action_help)
-        yield SystemCommand("Event log", "what has happened since the start", self.action_events)
-        yield SystemCommand("Filter", "user:alice mem>10G", view.action_filter)
-        yield SystemCommand("Tree", "processes under their parents", view.action_tree)
-        yield SystemCommand("Group by user", "sums per user", lambda: view.action_group("user"))
-        yield SystemCommand("Group by job", "ranks of a job together", lambda: view.action_group("job"))
-        yield SystemCommand("GPU close up", "every figure of one card", view.action_open_gpu)
-        yield SystemCommand("Counters", "PCIe, NVLink, SM activity", view.action_counters)
-        for name in THEMES:
-            yield SystemCommand(f"Theme {name}", "colours", lambda chosen=name: self.set_theme(chosen))
-        yield SystemCommand("Save settings", "to the configuration file", self.action_save)
-        yield SystemCommand("Pause", "stand still, or go on", self.action_pause)
-        yield SystemCommand("Quit", "leave dstop", self.exit)
+        return commands(self, self._overview)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from dstop.draw.look import Look
     from dstop.model.frame import Frame
     from dstop.model.process import GpuProcess, ProcessKey
     from dstop.settings import Settings
+    from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
 
 
@@ -19,6 +20,7 @@ class Desk(Protocol):
 
     frame: Frame | None
     hands: Hands | None
+    guests: Guests | None
     look: Look
     notice: str
     settings: Settings
@@ -31,6 +33,14 @@ class Desk(Protocol):
 
     def say(self, text: str) -> None:
         """Show a sentence in the status line for a while."""
+        ...
+
+    def ask(self, question: str, do: Callable[[], None], dropped: str) -> None:
+        """Ask in the status line; `do` is done on yes, `dropped` is said otherwise."""
+        ...
+
+    def read_now(self) -> None:
+        """Have a new frame at once."""
         ...
 
     def watch_fields(self, fields: Iterable[str]) -> None:
@@ -58,7 +68,7 @@ class Desk(Protocol):
         ...
 
     def confirm_question(self) -> None:
-        """Send what was asked about."""
+        """Do what was asked about."""
         ...
 
     def cancel_question(self) -> bool:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from dstop.draw.look import Look
     from dstop.model.frame import Frame
+    from dstop.model.guest import ProcessId
     from dstop.settings import Settings
     from dstop.sources import Source
+    from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
     from dstop.view.arrange import View
 
@@ -39,6 +41,8 @@ def run_live(
     view: View,
     *,
     hands: Hands | None = None,
+    guests: Guests | None = None,
+    open_pid: ProcessId | None = None,
     save: Callable[[Settings], None] | None = None,
 ) -> None:
     """Show the live screen until the user leaves it.
@@ -48,6 +52,8 @@ def run_live(
         settings: what the user has configured.
         view: what the table shows first.
         hands: asks and signals processes; None where there are none behind the source.
+        guests: asks the hooks in PyTorch processes; None where there are none behind the source.
+        open_pid: the process to show first; its screen needs no row in the sample. Esc goes to all.
         save: writes the settings when the user asks for it.
 
     Raises:
@@ -55,7 +61,8 @@ def run_live(
     """
     theme = theme_for(settings.theme, os.environ)
     look = look_of(settings)
-    poller = Poller(lambda: Monitor(make_source(), interval_s=settings.interval_s), settings.interval_s)
+    interval_s = settings.interval_s
+    poller = Poller(lambda: Monitor(make_source(), interval_s=interval_s, guests=guests), interval_s)
     poller.start()
     try:
         frame = poller.first_frame(QUICK_S)
@@ -70,7 +77,17 @@ def run_live(
             # What is loaded by now stays: the collector need not look at it again.
             gc.freeze()
             gc.enable()
-            app = DstopApp(poller, settings, view=view, theme=theme, hands=hands, look=look, save=save)
+            app = DstopApp(
+                poller,
+                settings,
+                view=view,
+                theme=theme,
+                hands=hands,
+                guests=guests,
+                open_process=open_pid,
+                look=look,
+                save=save,
+            )
             app.run()
         if app.failure is not None:
             raise app.failure

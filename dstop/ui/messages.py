@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
+    from dstop.errors import DstopError
     from dstop.model.frame import Frame
     from dstop.sources.hands import ProcessDetail
 
@@ -37,3 +38,13 @@ class DetailReady(Message):
     def __init__(self, detail: ProcessDetail) -> None:
         super().__init__()
         self.detail = detail
+
+
+class Answered(Message):
+    """A process has answered what a screen asked it, or was not to be asked."""
+
+    def __init__(self, about: str, value: object, error: DstopError | None) -> None:
+        super().__init__()
+        self.about = about
+        self.value = value
+        self.error = error

@@ -1,4 +1,4 @@
-"""One process, close up, with graphs that move."""
+"""One process, close up, with graphs that move, and what its allocator says where it carries dstop's hook."""
 
 from __future__ import annotations
 
@@ -9,20 +9,31 @@ from textual.binding import Binding
 
 from dstop.draw.detail import command_lines, detail_lines, fact_lines, graph_lines, title_line
 from dstop.draw.line import fit_line
+from dstop.model.guest import ProcessId
+from dstop.model.process import ProcessKey
 from dstop.ui.messages import DetailReady
-from dstop.ui.screens.text import TextScreen
+from dstop.ui.screens.guest import GuestScreen
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from dstop.draw.line import Line
-    from dstop.model.frame import ProcessHistory
-    from dstop.model.process import GpuProcess
+    from dstop.model.frame import Frame, ProcessHistory
+    from dstop.model.guest import Guest
+    from dstop.model.process import GpuProcess, ProcessFacts
     from dstop.sources.hands import ProcessDetail
 
+_NO_GPU = -1
+"""The place of a process that the sample has no row of, among the watched."""
 
-class ProcessScreen(TextScreen):
-    """What a process is and holds; its command line and environment."""
+
+class ProcessScreen(GuestScreen):
+    """What a process is and holds; its allocator, its command line and its environment.
+
+    Args:
+        process: the row, or, of a process that no card has a row of, its identity alone.
+        environment_first: scroll to the environment as soon as it is there.
+    """
 
     KEYS = (("Esc", "back"), ("e", "environment"), ("T K I", "signal"), ("↑↓", "scroll"), ("q", "quit"))
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -30,21 +41,51 @@ class ProcessScreen(TextScreen):
         Binding("T", "ask_signal('SIGTERM')", show=False),
         Binding("K", "ask_signal('SIGKILL')", show=False),
         Binding("I", "ask_signal('SIGINT')", show=False),
+        Binding("m", "inside('SegmentScreen')", show=False),
+        Binding("a", "inside('SiteScreen')", show=False),
+        Binding("s", "inside('SummaryScreen')", show=False),
+        Binding("M", "inside('ModelScreen')", show=False),
+        Binding("o", "ranks", show=False),
     ]
 
-    def __init__(self, process: GpuProcess, *, environment_first: bool = False) -> None:
+    def __init__(self, process: GpuProcess | ProcessId, *, environment_first: bool = False) -> None:
         super().__init__()
-        self.process = process
+        self.process = None if isinstance(process, ProcessId) else process
+        self._whose = process if isinstance(process, ProcessId) else process.id
         self.ended = False
         self.detail: ProcessDetail | None = None
         self._environment_first = environment_first
         self._history: ProcessHistory | None = None
         """The last there was: one that has ended is watched no more, and how it ended is what one wants to see."""
+        self._last: tuple[Frame, Guest] | None = None
+        """As the history: the last frame in which the hook answered."""
+
+    @property
+    def process_id(self) -> ProcessId:
+        """Whose screen it is."""
+        return self._whose
+
+    @property
+    def facts(self) -> ProcessFacts | None:
+        """What does not change; None where the sample has no row of it."""
+        return self.process.facts if self.process is not None else None
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Offer what there is to be seen inside, or the way in."""
+        if self.dstop.guests is None or self.ended:
+            return self.KEYS
+        if self.guest is None:
+            return (self.KEYS[0], ("A", "attach"), *self.KEYS[1:])
+        inside = (("m", "map"), ("a", "who"), ("s", "summary"), ("o", "ranks"), ("M", "model"))
+        doing = (("H", "record"), ("w", "snapshot"), ("D", "detach"))
+        return (self.KEYS[0], *inside, *doing, *self.KEYS[1:])
 
     def on_mount(self) -> None:
         """Watch its history, and read what only this screen shows, apart: a stuck process blocks its reader."""
         super().on_mount()
-        self.dstop.watch_processes((self.process.key,))
+        key = ProcessKey(_NO_GPU, *self._whose) if self.process is None else self.process.key
+        self.dstop.watch_processes((key,))
         threading.Thread(target=self._read_detail, name="dstop-detail", daemon=True).start()
 
     def on_unmount(self) -> None:
@@ -54,7 +95,7 @@ class ProcessScreen(TextScreen):
     def _read_detail(self) -> None:
         hands = self.dstop.hands
         if hands is not None:
-            detail = hands.detail(self.process.pid, self.process.facts.started_at_s)
+            detail = hands.detail(self._whose.pid, self._whose.started_at_s)
             self.post_message(DetailReady(detail))
 
     def on_detail_ready(self, message: DetailReady) -> None:
@@ -67,38 +108,67 @@ class ProcessScreen(TextScreen):
     def _renew(self) -> None:
         if self.frame is None:
             return
-        key = self.process.key
-        now = next((process for process in self.frame.sample.processes if process.key == key), None)
-        self.ended = now is None
-        if now is not None:
-            self.process = now
+        rows = self.frame.sample.processes
+        if self.process is None:
+            self.process = next((row for row in rows if row.id == self._whose), None)
+        else:
+            now = next((row for row in rows if row.key == self.process.key), None)
+            self.ended = now is None
+            self.process = now or self.process
+        guest = self.guest
+        if guest is not None:
+            self._last = (self.frame, guest)
+        elif not self.ended:
+            self._last = None
 
     def title_of(self, width: int) -> Line:
         """Name the process, and say when it has ended."""
         self._renew()
         if self.ended:
-            return fit_line(
-                ((f" {self.process.pid} has ended; this is its last reading", "badge.bad"),),
-                width,
-                "badge.bad",
-            )
+            text = f" {self._whose.pid} has ended; this is its last reading"
+            return fit_line(((text, "badge.bad"),), width, "badge.bad")
+        if self.process is None:
+            text = f" {self._whose.pid}  on no GPU that the driver lists"
+            return fit_line(((text, "head"),), width, "head")
         return title_line(self.process, width)
 
     def body(self, width: int) -> list[Line]:
-        """Facts, graphs, command line, environment."""
+        """Facts, the allocator, graphs, command line, environment."""
         self._renew()
-        frame = self.frame
+        frame, process = self.frame, self.process
         if frame is None:
             return []
-        gpu = next((gpu for gpu in frame.sample.gpus if gpu.index == self.process.gpu_index), None)
-        self._history = history = frame.watched.get(self.process.key, self._history)
-        steps = frame.history[gpu.index].steps if gpu is not None and gpu.index in frame.history else 0
-        lines = fact_lines(self.process, gpu, width, frame.sample.taken_at_ns / 1e9)
-        lines += graph_lines(history, gpu, width, frame.step_s, steps)
-        lines += command_lines(self.process, width)
+        index = process.gpu_index if process is not None else _NO_GPU
+        gpu = next((gpu for gpu in frame.sample.gpus if gpu.index == index), None)
+        steps = frame.history[index].steps if index in frame.history else 0
+        lines: list[Line] = []
+        if process is not None:
+            now_s = frame.sample.taken_at_ns / 1e9
+            lines += fact_lines(process, gpu, width, now_s, dense=self._last is not None)
+        lines += self._inside_lines(width, steps)
+        if process is not None:
+            self._history = history = frame.watched.get(process.key, self._history)
+            lines += graph_lines(history, gpu, width, frame.step_s, steps)
+            lines += command_lines(process, width)
         if self.dstop.hands is not None:
             lines += detail_lines(self.detail, width)
         return lines
+
+    def _inside_lines(self, width: int, steps: int) -> list[Line]:
+        """Draw the allocator of every device, or the way to see it."""
+        from dstop.draw.allocator import allocator_lines, devices_of  # noqa: PLC0415 - not every process has one
+        from dstop.draw.guest_lines import guest_lines, not_attached_lines, state_lines  # noqa: PLC0415 - as above
+
+        if self.dstop.guests is None and self._last is None:
+            return []
+        if self._last is None:
+            return [] if self.ended else not_attached_lines(self.facts, width)
+        frame, guest = self._last
+        index = self.process.gpu_index if self.process is not None else None
+        lines = state_lines(guest, width)
+        for device in devices_of(frame, guest, index):
+            lines += allocator_lines(device, width, frame.step_s, steps)
+        return lines + guest_lines(guest, width)
 
     def action_environment(self) -> None:
         """Scroll to the environment."""
@@ -112,7 +182,26 @@ class ProcessScreen(TextScreen):
     def action_ask_signal(self, name: str) -> None:
         """Ask, on the overview, whether to send it."""
         if self.ended:
-            self.dstop.say(f"{self.process.pid} has ended: there is nothing to send to")
+            self.dstop.say(f"{self._whose.pid} has ended: there is nothing to send to")
+        elif self.process is None:
+            self.dstop.say(f"{self._whose.pid} is on no GPU that the driver lists: signals are sent to rows")
         else:
             self.dismiss()
             self.dstop.ask_signal(name, (self.process,))
+
+    def action_inside(self, name: str) -> None:
+        """Open what only the process itself can tell."""
+        from dstop.ui.screens import inside  # noqa: PLC0415 - only when it is wanted
+
+        if self.may_look_inside():
+            screen: type[inside.InsideScreen] = getattr(inside, name)
+            self.app.push_screen(screen(self._whose, self.facts))
+
+    def action_ranks(self) -> None:
+        """Open the ranks of the job."""
+        from dstop.ui.screens.inside import RankScreen  # noqa: PLC0415 - only when it is wanted
+
+        if self.facts is None or self.facts.job is None:
+            self.dstop.say(f"{self._whose.pid} is not one of several ranks")
+        else:
+            self.app.push_screen(RankScreen(self._whose, self.facts))

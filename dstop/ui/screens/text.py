@@ -38,6 +38,11 @@ class TextScreen(FrameScreen):
         self.top = 0
         self._count = 0
 
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """What the last line offers."""
+        return self.KEYS
+
     @abstractmethod
     def title_of(self, width: int) -> Line:
         """The first line."""
@@ -61,7 +66,7 @@ class TextScreen(FrameScreen):
         if len(lines) > visible:
             flags.append(f"{self.top + 1}-{min(len(lines), self.top + visible)} of {len(lines)}")
         cost = self.frame.cost if self.frame is not None else None
-        status = status_line(self.KEYS, width, cost=cost, flags=flags, notice=self.dstop.notice)
+        status = status_line(self.keys, width, cost=cost, flags=flags, notice=self.dstop.notice)
         self.canvas.show([*head, *shown, status][-height:])
 
     def action_back(self) -> None:

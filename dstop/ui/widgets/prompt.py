@@ -1,4 +1,4 @@
-"""The line in which a filter is typed."""
+"""The lines in which something is typed: a filter, the name of a file."""
 
 from __future__ import annotations
 
@@ -26,13 +26,21 @@ class _Closes(Protocol):
     def close_prompt(self, *, forget: bool) -> None: ...
 
 
-class FilterPrompt(Input):
-    """One line at the bottom; Enter keeps the filter, Esc drops it."""
+class LinePrompt(Input):
+    """One line at the bottom; Enter keeps what is there, Esc drops it."""
 
     DEFAULT_CSS = """
-    FilterPrompt, FilterPrompt:focus { dock: bottom; height: 1; border: none; padding: 0 1; width: 100%; }
+    LinePrompt, LinePrompt:focus { dock: bottom; height: 1; border: none; padding: 0 1; width: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "forget", show=False)]
+
+    def action_forget(self) -> None:
+        """Drop it."""
+        cast("_Closes", self.screen).close_prompt(forget=True)
+
+
+class FilterPrompt(LinePrompt):
+    """Asks for a filter."""
 
     def __init__(self, text: str) -> None:
         super().__init__(
@@ -43,6 +51,9 @@ class FilterPrompt(Input):
             select_on_focus=False,
         )
 
-    def action_forget(self) -> None:
-        """Drop the filter."""
-        cast("_Closes", self.screen).close_prompt(forget=True)
+
+class PathPrompt(LinePrompt):
+    """Asks where to write a file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, placeholder="file to write", max_length=1000, select_on_focus=False)
