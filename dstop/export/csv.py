@@ -14,6 +14,7 @@ from dstop.export.process_json import process_object
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from dstop.model.process import GpuProcess
     from dstop.model.sample import Sample
 
 GPU_COLUMNS = (
@@ -68,6 +69,8 @@ PROCESS_COLUMNS = (
     "state",
     "job",
     "simulated",
+    "allocated_bytes",
+    "reserved_bytes",
 )
 
 _FORMULA = frozenset("=+-@|\uff1d\uff0b\uff0d\uff20")
@@ -92,7 +95,17 @@ def gpu_lines(sample: Sample) -> str:
 
 def process_lines(sample: Sample) -> str:
     """Give one line per process and GPU; a cell is empty where nothing is known."""
-    return _lines(sample, (process_object(row) for row in sample.processes), PROCESS_COLUMNS)
+    return _lines(sample, map(_process_cells, sample.processes), PROCESS_COLUMNS)
+
+
+def _process_cells(row: GpuProcess) -> Mapping[str, object]:
+    """Give the row flat: two figures of its allocator are columns of their own."""
+    device = row.allocator
+    return {
+        **process_object(row),
+        "allocated_bytes": None if device is None else device.allocated_bytes,
+        "reserved_bytes": None if device is None else device.reserved_bytes,
+    }
 
 
 def _lines(sample: Sample, rows: Iterable[Mapping[str, object]], columns: tuple[str, ...]) -> str:

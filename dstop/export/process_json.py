@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dstop.export.allocator_json import allocator_object
 from dstop.export.gpu_json import unavailable
 from dstop.export.values import clean, finite
 
@@ -69,7 +70,7 @@ def _contract(row: GpuProcess) -> dict[str, Any]:
         "world_size": facts.world_size,
         "framework": _text(facts.framework),
         "model": _text(facts.model),
-        "allocator": None,
+        "allocator": None if row.allocator is None else allocator_object(row.allocator, row),
         "footprint": None,
     }
 

@@ -20,7 +20,7 @@ from dstop.testing.fakes import FakeSource
 from dstop.testing.laws import broken_laws, check_sample, check_source
 
 if TYPE_CHECKING:
-    from dstop.testing.hostile import frames, gpus, hostile_text, processes, samples
+    from dstop.testing.hostile import frames, gpus, guests, hostile_text, processes, samples
 
 __all__ = [
     "FakeGuests",
@@ -30,6 +30,7 @@ __all__ = [
     "check_source",
     "frames",
     "gpus",
+    "guests",
     "hostile_text",
     "make_allocator",
     "make_allocator_history",

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import strategies as st
 
+from dstop.model.allocator import Allocator, AllocatorHistory
 from dstop.model.event import Event, EventKind
 from dstop.model.frame import OwnCost, Problem
 from dstop.model.gpu import THROTTLE_REASONS, Activity, MigInstance, Xid
+from dstop.model.guest import Guest
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -116,6 +118,46 @@ GPU_FIELDS: dict[str, SearchStrategy[Any]] = {
         st.sampled_from((*_BYTES, *_SMALLS)), st.sampled_from(_REASONS), max_size=5
     ),
 }
+_ALLOCATOR_FIGURES = (
+    "requested_bytes",
+    "allocated_bytes",
+    "active_bytes",
+    "reserved_bytes",
+    "inactive_split_bytes",
+    "peak_allocated_bytes",
+    "peak_reserved_bytes",
+    "num_alloc_retries",
+    "num_ooms",
+)
+ALLOCATOR = st.builds(
+    Allocator,
+    index=INDEX,
+    gpu_uuid=MAYBE_TEXT,
+    **dict.fromkeys(_ALLOCATOR_FIGURES, _COUNT),
+    stats=st.dictionaries(TEXT, st.integers(0, HUGE), max_size=3),
+    unavailable=st.dictionaries(st.sampled_from(_ALLOCATOR_FIGURES), st.sampled_from(_REASONS), max_size=3),
+)
+_LINE = tuples(_COUNT, 5)
+ALLOCATOR_HISTORY = st.builds(
+    AllocatorHistory,
+    **dict.fromkeys(("requested_bytes", "allocated_bytes", "active_bytes", "reserved_bytes"), _LINE),
+)
+GUEST_FIELDS: dict[str, SearchStrategy[Any]] = {
+    "stale_s": maybe(st.floats(0, 1e6)),
+    "hook_version": _SMALL,
+    **dict.fromkeys(
+        ("how", "python_version", "torch_version", "cuda_version", "backend", "allocator_conf"), MAYBE_TEXT
+    ),
+    **dict.fromkeys(("rank", "local_rank", "world_size"), _SMALL),
+    **dict.fromkeys(("cuda_initialized", "history", "black_box"), st.booleans()),
+    "incidents": st.integers(0, 100),
+    "taken_at_ns": MOMENT,
+    "devices": tuples(ALLOCATOR, 3),
+    "unavailable": st.dictionaries(
+        st.sampled_from(("devices", "torch_version", "rank")), st.sampled_from(_REASONS)
+    ),
+}
+GUEST = st.builds(Guest, pid=PID, **GUEST_FIELDS)
 ROW_FIELDS: dict[str, SearchStrategy[Any]] = {
     "gpu_uuid": MAYBE_TEXT,
     "type": st.sampled_from(("C", "G", "C+G", "M")),
@@ -125,6 +167,7 @@ ROW_FIELDS: dict[str, SearchStrategy[Any]] = {
     **dict.fromkeys(("gpu_instance_id", "compute_instance_id"), maybe(st.integers(0, 14))),
     "cpu_pct": maybe(st.floats(0, 1e6)),
     "state": maybe(st.sampled_from("RSDTZI")),
+    "allocator": maybe(ALLOCATOR),
     "unavailable": st.dictionaries(
         st.sampled_from(("gpu_memory_bytes", "sm_pct", "cpu_pct", "rss_bytes")), st.sampled_from(_REASONS)
     ),

@@ -22,10 +22,12 @@ from dstop.model.sample import Sample
 from dstop.model.unattributed import Unattributed
 from dstop.testing.build import make_facts, make_gpu, make_process
 from dstop.testing.fields import (
+    ALLOCATOR_HISTORY,
     COST,
     EVENT,
     FACTS_FIELDS,
     GPU_FIELDS,
+    GUEST,
     HOST_FIELDS,
     HUGE,
     INDEX,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hypothesis.strategies import DrawFn, SearchStrategy
+
+    from dstop.model.guest import Guest
 
 _LENGTHS = (0, 1, 2, 59, 60, 200)
 _HISTORY_NAMES = ("utilization_pct", "memory_pct", "power_pct", "temperature_c")
@@ -80,6 +84,11 @@ def processes(gpu_index: int | None = None) -> SearchStrategy[GpuProcess]:
     return row()
 
 
+def guests() -> SearchStrategy[Guest]:
+    """Give attached processes with anything absent, figures that contradict each other, any text."""
+    return GUEST
+
+
 def samples(*, most_gpus: int = 9, most_processes: int = 10) -> SearchStrategy[Sample]:
     """Give machines: cards in index order, rows with unique keys on cards that are there."""
 
@@ -111,10 +120,16 @@ def frames(*, most_gpus: int = 9, most_processes: int = 10) -> SearchStrategy[Fr
     def frame(draw: DrawFn) -> Frame:
         sample = draw(samples(most_gpus=most_gpus, most_processes=most_processes))
         shown = [gpu.index for gpu in sample.gpus if draw(st.booleans())]
+        inside = [row.id for row in sample.processes if draw(st.booleans())][:2]
         return Frame(
             sample=sample,
             step_s=draw(st.floats(0.01, 3600)),
             history={index: draw(_histories()) for index in shown},
+            guests={
+                process: replace(draw(GUEST), pid=process.pid, started_at_s=process.started_at_s)
+                for process in inside
+            },
+            allocator_history={process: {0: draw(ALLOCATOR_HISTORY)} for process in inside[:1]},
             events=draw(tuples(EVENT, 4)),
             cost=draw(COST),
             problem=draw(PROBLEM),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.model.gpu import THROTTLE_REASONS
+from dstop.testing.allocator_laws import allocator_laws
 from dstop.testing.field_laws import WHOLE, field_laws, reason_laws
 from dstop.units import MIB
 
@@ -169,6 +170,8 @@ def _row_laws(sample: Sample, row: GpuProcess) -> Iterator[str]:
         yield "it started before the sample was taken"
     if row.type not in {"C", "G", "C+G", "M"}:
         yield f"type {row.type!r} is not one of C, G, C+G, M"
+    if row.allocator is not None:
+        yield from (f"allocator: {why}" for why in allocator_laws(row.allocator))
     if row.state is not None and (len(row.state) != 1 or not row.state.isalpha()):
         yield f"state {row.state!r} is not the kernel's letter"
 

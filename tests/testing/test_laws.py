@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dstop.errors import SourceError
+from dstop.model.allocator import Allocator
 from dstop.model.gpu import MigInstance
 from dstop.model.unattributed import Unattributed
 from dstop.testing import (
@@ -14,6 +15,7 @@ from dstop.testing import (
     broken_laws,
     check_sample,
     check_source,
+    make_allocator,
     make_gpu,
     make_process,
     make_sample,
@@ -85,6 +87,14 @@ BAD = {
             processes=(replace(make_process(), facts=replace(make_process().facts, command=None)),),
         ),
         "command is None",
+    ),
+    "an allocator with more in use than it has": (
+        replace(ONE, processes=(replace(make_process(), allocator=make_allocator(active_bytes=90 * GIB)),)),
+        "allocator: active_bytes",
+    ),
+    "an allocator without a word": (
+        replace(ONE, processes=(replace(make_process(), allocator=Allocator(index=0)),)),
+        "reserved_bytes is None without a reason",
     ),
     "too busy a chip": (
         replace(ONE, processes=tuple(make_process(0, pid, gpu_memory_bytes=0) for pid in (1, 2))),
