@@ -35,9 +35,10 @@ for line in sys.stdin:
         _answer({"error": type(reason).__name__ + ": " + str(reason)})
 """
 HOOK_IN = """
-import os
+with open(%r) as _file:
+    _text = _file.read()
 hook = {"__name__": "_dstop_bootstrap"}
-exec(compile(open(%r).read(), "<dstop>", "exec"), hook)
+exec(compile(_text, "<dstop>", "exec"), hook)
 """
 
 
@@ -52,13 +53,15 @@ class Host:
         """Start it; `directory` is where its hook will have its socket and its incidents."""
         self.directory = directory
         env = {name: value for name, value in env.items() if name not in {"RANK", "WORLD_SIZE", "LOCAL_RANK"}}
-        self.process = subprocess.Popen(
-            [python, *flags, "-u", "-c", PROGRAM],
-            env={"DSTOP_INCIDENTS": str(directory / "found"), "PYTHONDONTWRITEBYTECODE": "1"} | env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(directory / "stderr").open("wb"),
-        )
+        with (directory / "stderr").open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [python, *flags, "-u", "-c", PROGRAM],
+                env={"DSTOP_INCIDENTS": str(directory / "found"), "PYTHONDONTWRITEBYTECODE": "1"} | env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                bufsize=0,
+            )
         self._rest = b""
         self._result()
 
