@@ -11,6 +11,7 @@ from dstop import __version__
 from dstop.cli import INTERRUPTED, terminal
 from dstop.cli.options import explain, request_of, typed, watch_options
 from dstop.errors import DstopError
+from dstop.settings.values import COLORS, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,6 +132,38 @@ def demo(context: click.Context, /, gpus: int, speed: float, **_options: object)
         return DemoHands(source)
 
     watch(lambda: source, request, hands)
+
+
+@dstop.command()
+@click.argument("pids", metavar="PID...", nargs=-1, required=True, type=click.IntRange(1, 2**22))
+@click.option("-1", "--once", is_flag=True, help="Print what it says as text and stop.")
+@click.option("--json", is_flag=True, help="Print it as JSON, one object a line.")
+@click.option("-i", "--interval", type=_Range(0.25), metavar="S", help="Print again each S seconds.")
+@click.option("-n", "--count", type=click.IntRange(min=1), metavar="N", help="Stop after N times.")
+@click.option("--snapshot", metavar="FILE", help="Write a memory snapshot; gzip if so named.")
+@click.option("--history", type=click.Choice(["on", "off"]), help="Record allocations with their stacks.")
+@click.option("--detach", is_flag=True, help="Have the hook restore what it changed, and leave.")
+@click.option("--without-torch", is_flag=True, help="Take a Python process that has no PyTorch yet, too.")
+@click.option(
+    "--timeout", type=_Range(0.1, 3600), default=10.0, show_default=True, metavar="S", help="Try so long."
+)
+@click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
+@click.option("--color", type=click.Choice(COLORS), help="When to use colour.")
+@click.option("--theme", type=click.Choice(THEMES), help="Colours of the screen.")
+@click.option("--readonly", is_flag=True, help="Offer nothing that changes a process.")
+@click.option("--config", metavar="FILE", help="Read this configuration file.")
+@click.pass_context
+def attach(context: click.Context, /, pids: tuple[int, ...], **options: object) -> None:
+    """Look into running PyTorch processes: what their allocators hold.
+
+    dstop attach 4242
+
+    Nothing needs to be installed in the process and nothing in it is restarted: a small hook is
+    brought in, which answers through a socket of its own user until the process ends or --detach.
+    """
+    from dstop.cli.attach import attach_verb, settings_of  # noqa: PLC0415 - a verb loads what it needs
+
+    attach_verb(pids, options, settings_of(context))
 
 
 @dstop.command()

@@ -14,6 +14,8 @@ from dstop.export.process_json import process_object
 from dstop.export.values import clean, finite
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dstop.model.frame import Problem
     from dstop.model.host import Host
     from dstop.model.process import GpuProcess
@@ -67,9 +69,13 @@ def sample_object(sample: Sample, *, problem: Problem | None = None) -> dict[str
 
 def sample_line(sample: Sample, *, problem: Problem | None = None) -> bytes:
     """Give the sample as one line of UTF-8, for `--json` and for newline-delimited JSON."""
-    given = sample_object(sample, problem=problem)
+    return encoded(sample_object(sample, problem=problem))
+
+
+def encoded(document: Mapping[str, Any]) -> bytes:
+    """Give a document as one line of UTF-8."""
     # The standard library's encoder starts in a fifth of msgspec's time, and that is most of the cost.
-    text = json.dumps(given, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode("utf-8", "replace") + b"\n"
 
 

@@ -57,7 +57,9 @@ def check_same(process: ProcessId, root: str = "/proc") -> None:
         )
 
 
-def attach(process: ProcessId, root: str = "/proc") -> str:
+def attach(
+    process: ProcessId, root: str = "/proc", *, timeout_s: float = ATTACH_S, without_torch: bool = False
+) -> str:
     """Bring the hook in by the first way that works; says which.
 
     Raises:
@@ -66,7 +68,7 @@ def attach(process: ProcessId, root: str = "/proc") -> str:
     from dstop.pytorch.attach import attach as bring_in  # noqa: PLC0415 - the ways in are of use here alone
 
     check_same(process, root)
-    attached = bring_in(process.pid, timeout_s=ATTACH_S)
+    attached = bring_in(process.pid, timeout_s=timeout_s, without_torch=without_torch, root=root)
     attached.client.close()
     return attached.how
 

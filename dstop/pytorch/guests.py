@@ -81,11 +81,15 @@ class LiveGuests:
         now_s = self._clock()
         return {process: line.answer(now_s) for process, line in self._lines.items()}
 
-    def attach(self, process: ProcessId) -> str:
+    def attach(
+        self, process: ProcessId, *, timeout_s: float | None = None, without_torch: bool = False
+    ) -> str:
         """Bring the hook in; from then on it is asked at every step, also where no card lists the process."""
         from dstop.pytorch import close_up  # noqa: PLC0415 - for who looks closer
 
-        how = close_up.attach(process, self._root)
+        how = close_up.attach(
+            process, self._root, timeout_s=timeout_s or close_up.ATTACH_S, without_torch=without_torch
+        )
         with self._lock:
             self._attached[process] = False
         return how
