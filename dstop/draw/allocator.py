@@ -129,6 +129,8 @@ class _Figure(NamedTuple):
     mark_role: str = ""
     times: bool = False
     """Whether it is a number of times, of which none is best."""
+    past: bool = False
+    """Whether it was once, and so is no share of what is now."""
 
 
 def _figures(device: DeviceShown) -> list[_Figure]:
@@ -145,8 +147,8 @@ def _figures(device: DeviceShown) -> list[_Figure]:
         _Figure("cached", a.cached_bytes, CACHED, "seg.cached"),
         _Figure("inactive split", a.inactive_split_bytes),
         _Figure("", None),
-        _Figure("peak allocated", a.peak_allocated_bytes),
-        _Figure("peak reserved", a.peak_reserved_bytes),
+        _Figure("peak allocated", a.peak_allocated_bytes, past=True),
+        _Figure("peak reserved", a.peak_reserved_bytes, past=True),
         _Figure("alloc retries", a.num_alloc_retries, times=True),
         _Figure("OOMs", a.num_ooms, times=True),
     ]
@@ -165,7 +167,7 @@ def _figure(figure: _Figure, column: int, whole: int | None) -> list[Span]:
     ]
     left = column - _MARK - _NAME - _AMOUNT
     share = ""
-    if not figure.times and amount is not None and whole and left > _SHARE:
+    if not (figure.times or figure.past) and amount is not None and whole and left > _SHARE:
         share = f"{100 * amount / whole:.0f}%"
     return [*spans, (fit(fit(share, min(left, _SHARE), right=True), left), "dim")]
 

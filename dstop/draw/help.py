@@ -88,8 +88,8 @@ PROCESS_KEYS: Sequence[tuple[str, str]] = (
 """On the screen of one process, of a PyTorch program."""
 MARKS: Sequence[tuple[str, str, str]] = (
     ("▇▇▇", "seg.a", "memory of processes, the biggest first, in two shades"),
-    ("▄▄▄", "seg.cached", "cached by PyTorch: free, but for that process alone (where the hook is in)"),
-    ("▚▚▚", "seg.not_torch", "a PyTorch process' memory beside its allocator: context, NCCL, libraries"),
+    ("▄▄▄", "seg.cached", "cached by PyTorch's allocator: free, for that process alone"),
+    ("▚▚▚", "seg.not_torch", "beside PyTorch's allocator: CUDA context, NCCL, libraries"),
     ("▓▓▓", "dim", "memory of processes that --user, --pid or a filter leave out"),
     ("▒▒▒", "seg.unattributed", "used, but by no process that is listed"),
     ("░░░", "seg.reserved", "kept by the driver"),

@@ -51,9 +51,9 @@ def _bytes_of(items: Sequence[Mapping[str, object]]) -> list[int]:
 
 
 def _pair(key: str, value: object, width: int) -> Line:
-    name = clean(key.removesuffix("_bytes").replace("_", " "))
+    name = clean(key.replace("_bytes", "_memory").replace("_", " "))
     text = clean(_text(key, value)[:_LONGEST])
-    return fit_line(((fit(f"   {name}", _NAME), "label"), (fit(text, max(0, width - _NAME)), "")), width)
+    return fit_line(((fit(f"   {name}", _NAME) + " ", "label"), (text, "")), width)
 
 
 def _text(key: str, value: object) -> str:

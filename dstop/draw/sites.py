@@ -46,7 +46,7 @@ def _site(site: Site, total: int, width: int) -> list[Line]:
     own = own_place(site.places)
     first = "allocated before the recording began" if own is None else _place(own, width - _INDENT)
     lines = [
-        fit_line(((head, "title"), (fit(f"  {blocks}", _INDENT - 12), "dim"), (first, "")), width),
+        fit_line(((head, "title"), (fit(f"  {blocks}", _INDENT - 13) + " ", "dim"), (first, "")), width),
     ]
     shown = site.places[:_MOST_PLACES]
     lines += [

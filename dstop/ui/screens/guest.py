@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
+from dstop.draw.detail import wrapped
+from dstop.draw.line import fit_line
 from dstop.ui.asking import ask_apart
 from dstop.ui.screens.text import TextScreen
 from dstop.units import bytes_text
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.widgets import Input
 
+    from dstop.draw.line import Line
+    from dstop.errors import DstopError
     from dstop.model.guest import Guest, ProcessId
     from dstop.sources.guests import Guests
     from dstop.ui.messages import Answered
@@ -41,6 +45,8 @@ class GuestScreen(TextScreen):
         super().__init__()
         self._busy: set[str] = set()
         """What has been asked and not answered: a second question to a stuck process would only wait behind it."""
+        self._refusal: DstopError | None = None
+        """Why what was asked for last was not done: too much for the status line."""
         self._prompt: Input | None = None
 
     @property
@@ -71,7 +77,7 @@ class GuestScreen(TextScreen):
             return
         process = self.process_id
         self.dstop.ask(
-            f"attach to {pid}? stops it for about 1 ms and adds a thread to it  y: yes  n: no",
+            f"attach to {pid} (stops it about 1 ms, adds a thread)?  y: yes   n: no",
             lambda: self._do("attach", f"attaching to {pid} …", lambda: guests.attach(process)),
             "not attached",
         )
@@ -122,6 +128,7 @@ class GuestScreen(TextScreen):
 
     def _do(self, what: str, meanwhile: str, work: Callable[[], object]) -> None:
         """Ask apart, and say so; the outcome comes as `Answered`."""
+        self._refusal = None
         self.dstop.say(meanwhile)
         self.ask(what, work)
 
@@ -137,7 +144,8 @@ class GuestScreen(TextScreen):
     def on_answered(self, message: Answered) -> None:
         """Say what became of it, and have new figures."""
         self._busy.discard(message.about)
-        self.dstop.say(str(message.error) if message.error is not None else self.outcome(message))
+        self._refusal = message.error
+        self.dstop.say(message.error.message if message.error is not None else self.outcome(message))
         self.dstop.read_now()
 
     def outcome(self, message: Answered) -> str:
@@ -154,6 +162,15 @@ class GuestScreen(TextScreen):
             "record off": "allocations are not recorded any more",
         }
         return done.get(message.about, "")
+
+    def refusal_lines(self, width: int) -> list[Line]:
+        """Say what is being waited for; else why the last thing was not done, and what to do about it."""
+        if self._busy:
+            return [fit_line(((f" asking {self.process_id.pid} …", "note"),), width)]
+        if self._refusal is None:
+            return []
+        fix = self._refusal.fix
+        return wrapped(self._refusal.message, width, "bad") + (wrapped(fix, width) if fix is not None else [])
 
     # ---- who may what ------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from dstop.draw.detail import wrapped
 from dstop.draw.line import clean, fit_line
 from dstop.errors import AttachError
 from dstop.model.segment import ModelFacts, SegmentMap
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from dstop.draw.line import Line
-    from dstop.errors import DstopError
     from dstop.model.guest import ProcessId
     from dstop.model.process import ProcessFacts
     from dstop.sources.guests import Guests
@@ -43,7 +41,6 @@ class InsideScreen(GuestScreen):
         self._whose = process
         self.facts = facts
         self.answer: object | None = None
-        self.error: DstopError | None = None
         self._drawn: tuple[object, list[Line]] | None = None
 
     @property
@@ -65,7 +62,7 @@ class InsideScreen(GuestScreen):
         """Ask for what is the case now."""
         guests = self.dstop.guests
         if guests is None:
-            self.error = AttachError("there are no processes behind this source")
+            self._refusal = AttachError("there are no processes behind this source")
         else:
             self.ask(ASKED, lambda: self.question(guests))
         self.draw()
@@ -76,7 +73,7 @@ class InsideScreen(GuestScreen):
             super().on_answered(message)
             return
         self._busy.discard(ASKED)
-        self.error = message.error
+        self._refusal = message.error
         if message.error is None:
             self.answer, self._drawn = message.value, None
         self.draw()
@@ -88,12 +85,7 @@ class InsideScreen(GuestScreen):
 
     def body(self, width: int) -> list[Line]:
         """What is being waited for, what is wrong, and the last answer."""
-        lines: list[Line] = []
-        if self.waiting:
-            lines.append(fit_line(((f" asking {self._whose.pid} …", "note"),), width))
-        if self.error is not None:
-            lines += wrapped(self.error.message, width, "bad")
-            lines += wrapped(self.error.fix, width) if self.error.fix is not None else []
+        lines = self.refusal_lines(width)
         if self.answer is not None:
             lines += self._answer_lines(width)
         return lines

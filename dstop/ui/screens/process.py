@@ -161,11 +161,12 @@ class ProcessScreen(GuestScreen):
 
         if self.dstop.guests is None and self._last is None:
             return []
+        asked = self.refusal_lines(width)
         if self._last is None:
-            return [] if self.ended else not_attached_lines(self.facts, width)
+            return asked if self.ended else asked + not_attached_lines(self.facts, width)
         frame, guest = self._last
         index = self.process.gpu_index if self.process is not None else None
-        lines = state_lines(guest, width)
+        lines = asked + state_lines(guest, width)
         for device in devices_of(frame, guest, index):
             lines += allocator_lines(device, width, frame.step_s, steps)
         return lines + guest_lines(guest, width)
