@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dstop.model.frame import Frame
     from dstop.model.sample import Sample
     from dstop.sources import Source
+    from dstop.sources.guests import Guests
     from dstop.view.arrange import View
 
 FIRST_PATIENCE_S = 5.0
@@ -28,6 +29,7 @@ def print_samples(
     source: Source,
     request: Request,
     *,
+    guests: Guests | None = None,
     write: Callable[[bytes], None] = terminal.write,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -41,7 +43,7 @@ def print_samples(
 
     interval_s = request.settings.interval_s
     head, draw = face(request)
-    monitor = Monitor(source, interval_s=interval_s, capacity=60)
+    monitor = Monitor(source, interval_s=interval_s, capacity=60, guests=guests)
     left = request.count if request.repeat else 1
     patience_s = FIRST_PATIENCE_S
     due = time.monotonic()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dstop.cli.request import Request
     from dstop.settings import Settings
     from dstop.sources import Source
+    from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
 
 
@@ -99,13 +100,19 @@ def dstop(context: click.Context, /, **_options: object) -> None:
     from dstop.cli.sources import open_source  # noqa: PLC0415 - a verb loads what it needs
 
     request = request_of(context)
-    watch(lambda: open_source(request), request, _host_hands)
+    watch(lambda: open_source(request), request, _host_hands, _host_guests)
 
 
 def _host_hands() -> Hands:
     from dstop.sources.procfs.hands import HostHands  # noqa: PLC0415 - the screen alone has hands
 
     return HostHands()
+
+
+def _host_guests(face: str) -> Guests:
+    from dstop.pytorch.guests import LiveGuests  # noqa: PLC0415 - a plugin's source has none
+
+    return LiveGuests(defer=1 if face == "live" else 0)
 
 
 @dstop.command()
@@ -131,7 +138,12 @@ def demo(context: click.Context, /, gpus: int, speed: float, **_options: object)
 
         return DemoHands(source)
 
-    watch(lambda: source, request, hands)
+    def guests(_: str) -> Guests:
+        from dstop.sources.demo.guests import DemoGuests  # noqa: PLC0415 - as above
+
+        return DemoGuests(source)
+
+    watch(lambda: source, request, hands, guests)
 
 
 @dstop.command()
@@ -240,14 +252,20 @@ def completion(shell: str) -> None:
     terminal.write(kind(dstop, {}, "dstop", "_DSTOP_COMPLETE").source().encode())
 
 
-def watch(open_source: Callable[[], Source], request: Request, hands: Callable[[], Hands]) -> None:
+def watch(
+    open_source: Callable[[], Source],
+    request: Request,
+    hands: Callable[[], Hands],
+    guests: Callable[[str], Guests],
+) -> None:
     """Show a source on the screen, or print it; on the screen it is opened in the thread that reads it."""
     from dstop.cli.sources import Narrowed  # noqa: PLC0415 - a verb loads what it needs
 
+    inside = None if request.source is not None else guests(request.face)
     if request.face != "live":
         from dstop.cli.printing import print_samples  # noqa: PLC0415 - as above
 
-        print_samples(Narrowed(open_source(), request), request)
+        print_samples(Narrowed(open_source(), request), request, guests=inside)
         return
     from dstop.cli.printing import view_of  # noqa: PLC0415 - as above
     from dstop.settings.save import save  # noqa: PLC0415 - as above
@@ -261,5 +279,6 @@ def watch(open_source: Callable[[], Source], request: Request, hands: Callable[[
         request.settings,
         view_of(request),
         hands=None if request.source is not None else hands(),
+        guests=inside,
         save=keep,
     )

@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING
 
 from dstop.errors import AttachError
-from dstop.pytorch.line import HungUp, Line
 from dstop.pytorch.search import AGAIN_S, Search
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from dstop.model.guest import Guest, ProcessId
     from dstop.model.segment import ModelFacts, SegmentMap, Site
+    from dstop.pytorch.line import Line
 
 MOST_LINES = 256
 """Each takes a descriptor, of which a program usually has 1024."""
@@ -29,10 +29,14 @@ class LiveGuests:
     Args:
         root: where the process file system is.
         clock: monotonic seconds.
+        defer: steps to let pass before hooks are looked for: the first screen does not wait for that.
     """
 
-    def __init__(self, root: str = "/proc", *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, root: str = "/proc", *, clock: Callable[[], float] = time.monotonic, defer: int = 0
+    ) -> None:
         self._root = root
+        self._defer = defer
         self._clock = clock
         self._search = Search(root, clock)
         self._lines: dict[ProcessId, Line] = {}
@@ -42,6 +46,9 @@ class LiveGuests:
 
     def ask(self, processes: Iterable[ProcessId]) -> None:
         """Ask every hook among these processes, and those attached to; look for new ones within a few milliseconds."""
+        if self._defer > 0:
+            self._defer -= 1
+            return
         wanted = {*processes, *self._to_look_for()}
         for process in [process for process in self._lines if process not in wanted]:
             self._drop(process)
@@ -49,6 +56,8 @@ class LiveGuests:
         for line in list(self._lines.values()):
             self._safely(line, line.ask, now_s)
         for process, connection in self._search.found(wanted - self._lines.keys()):
+            from dstop.pytorch.line import Line  # noqa: PLC0415 - most machines have no hook
+
             if len(self._lines) >= MOST_LINES:
                 connection.close()
                 return
@@ -161,6 +170,8 @@ class LiveGuests:
 
     def _safely(self, line: Line, call: Callable[[float], None], now_s: float) -> None:
         """Talk to a hook; one that hangs up is looked for again later, one that talks nonsense much later."""
+        from dstop.pytorch.line import HungUp  # noqa: PLC0415 - as above
+
         try:
             call(now_s)
         except HungUp:
