@@ -23,26 +23,22 @@ _UNKNOWN = frozenset({errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.E2BIG})
 """Kernels before 5.6 do not have the call; a container's system call filter may refuse it."""
 
 
-def open_beneath(top: str, path: str) -> int:
+def open_beneath(base: int, path: str) -> int:
     """Open a directory below another one as if that were `/`; gives a descriptor (O_PATH).
 
     Args:
-        top: the directory that is taken as `/`.
+        base: a descriptor of the directory that is taken as `/`.
         path: absolute, as a process with that root sees it.
 
     Raises:
         OSError: when it is not there or not a directory.
     """
-    base = os.open(top, _FLAGS)
     try:
-        try:
-            return _openat2(base, path)
-        except OSError as error:
-            if error.errno not in _UNKNOWN:
-                raise
-        return walk_beneath(base, path)
-    finally:
-        os.close(base)
+        return _openat2(base, path)
+    except OSError as error:
+        if error.errno not in _UNKNOWN:
+            raise
+    return walk_beneath(base, path)
 
 
 def _openat2(base: int, path: str) -> int:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from dstop.errors import AttachError
-from dstop.pytorch.rendezvous import acting_as, find_socket, opened
+from dstop.pytorch.rendezvous import find_socket, opened
 from dstop.pytorch.sockets import connect_beneath, peer_uid
 from dstop.pytorch.target import ended, find_target, is_alive
 from dstop.pytorch.wire import MOST_REQUEST_BYTES, Reader, encode
@@ -187,7 +187,7 @@ def connect_socket(target: Target, place: Place, *, timeout_s: float, root: str 
         OSError: when there is no such socket, nobody listens, or who listens is not the target's user.
         AttachError: when root cannot act as the target's user.
     """
-    with acting_as(target), opened(target, place.directory, root) as folder:
+    with opened(target, place.directory, root) as folder:
         connection = connect_beneath(folder, place.name, timeout_s=timeout_s)
     uid = peer_uid(connection)
     if uid != target.uid:

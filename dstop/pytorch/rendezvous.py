@@ -85,10 +85,10 @@ def _is_usable(path: str, target: Target) -> bool:
 
 def find_socket(target: Target, root: str = "/proc") -> Place | None:
     """Find the socket of its hook, whether anybody answers there or not; None where there is none."""
-    with contextlib.suppress(AttachError), acting_as(target):
+    with contextlib.suppress(AttachError, OSError), _within(target, root) as top:
         for directory in directories(target):
             place = Place(directory=directory, name=target.socket_name)
-            with contextlib.suppress(OSError), opened(target, directory, root) as folder:
+            with contextlib.suppress(OSError), _opened(target, directory, top) as folder:
                 if _is_socket(os.stat(place.name, dir_fd=folder, follow_symlinks=False), target):
                     return place
     return None
@@ -99,13 +99,31 @@ def _is_socket(found: os.stat_result, target: Target) -> bool:
 
 
 @contextlib.contextmanager
+def _within(target: Target, root: str) -> Iterator[int]:
+    """Act as the target's user on its root directory, which is opened as whoever we are: it may be protected."""
+    top = os.open(f"{root}/{target.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with acting_as(target):
+            yield top
+    finally:
+        os.close(top)
+
+
+@contextlib.contextmanager
 def opened(target: Target, directory: str, root: str = "/proc") -> Iterator[int]:
-    """Open a private directory of the target's user; gives its descriptor (O_PATH).
+    """Open a private directory of the target's user, and act as that user; gives its descriptor (O_PATH).
 
     Raises:
         OSError: when it is not there, or is not private: PermissionError.
+        AttachError: when root cannot act as the target's user.
     """
-    folder = open_beneath(f"{root}/{target.pid}/root", directory)
+    with _within(target, root) as top, _opened(target, directory, top) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def _opened(target: Target, directory: str, top: int) -> Iterator[int]:
+    folder = open_beneath(top, directory)
     try:
         _check_private(folder, directory, target)
         yield folder
@@ -131,26 +149,29 @@ def prepare(target: Target, root: str = "/proc", *, keep_socket: bool = False) -
         AttachError: when no directory can be had.
     """
     reasons = []
-    with acting_as(target):
-        for directory in directories(target):
-            try:
-                _make(target, directory, root)
-                with opened(target, directory, root) as folder:
-                    if not keep_socket:
-                        _remove(target.socket_name, folder)
-                    return Place(directory=directory, name=target.socket_name)
-            except OSError as error:
-                reasons.append(f"{directory}: {error.strerror or error}")
+    try:
+        with _within(target, root) as top:
+            for directory in directories(target):
+                try:
+                    _make(target, directory, top)
+                    with _opened(target, directory, top) as folder:
+                        if not keep_socket:
+                            _remove(target.socket_name, folder)
+                        return Place(directory=directory, name=target.socket_name)
+                except OSError as error:
+                    reasons.append(f"{directory}: {error.strerror or error}")
+    except OSError as error:
+        reasons.append(f"its root directory: {error.strerror or error}")
     raise AttachError(
         f"process {target.pid} has no private directory for a socket ({'; '.join(reasons) or 'names too long'})",
         fix="start it with DSTOP_DIR set to a directory of its own user with mode 0700",
     )
 
 
-def _make(target: Target, directory: str, root: str) -> None:
+def _make(target: Target, directory: str, top: int) -> None:
     """Make the directory in its parent, which must be there; the user's own for `$XDG_RUNTIME_DIR/dstop`."""
     parent, name = os.path.split(directory)
-    above = open_beneath(f"{root}/{target.pid}/root", parent)
+    above = open_beneath(top, parent)
     try:
         is_runtime_dir = target.runtime_dir is not None and parent == target.runtime_dir.rstrip("/")
         if is_runtime_dir and os.fstat(above).st_uid != target.uid:
@@ -180,7 +201,7 @@ def publish(target: Target, place: Place, text: str, root: str = "/proc") -> str
     name = script_name(target)
     new = f".{name}.{os.getpid()}"
     try:
-        with acting_as(target), opened(target, place.directory, root) as folder:
+        with opened(target, place.directory, root) as folder:
             _remove(new, folder)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(new, flags, 0o600, dir_fd=folder)
@@ -203,25 +224,29 @@ def withdraw(target: Target, place: Place, root: str = "/proc") -> None:
     """Remove the script again; nothing happens when it cannot be."""
     with (
         contextlib.suppress(OSError, AttachError),
-        acting_as(target),
         opened(target, place.directory, root) as folder,
     ):
         _remove(script_name(target), folder)
 
 
-def sweep(target: Target, place: Place, root: str = "/proc") -> int:
+def sweep(target: Target, place: Place, root: str = "/proc", *, young_s: float = _YOUNG_S) -> int:
     """Remove what processes that are gone have left in that directory; gives how many files.
 
     A socket is dead when nobody listens; a PID alone says little, as containers may share the directory.
+
+    Args:
+        target: whose directory it is.
+        place: where its own socket is: that stays.
+        root: where the process file system is.
+        young_s: files that have changed within this time stay.
     """
     swept = 0
     with (
         contextlib.suppress(OSError, AttachError),
-        acting_as(target),
         opened(target, place.directory, root) as folder,
     ):
         for name in _names(folder)[:_MOST_SWEPT]:
-            if name not in {place.name, script_name(target)} and _is_left_over(name, folder, root):
+            if name not in {place.name, script_name(target)} and _is_left_over(name, folder, root, young_s):
                 _remove(name, folder)
                 swept += 1
     return swept
@@ -235,7 +260,7 @@ def _names(folder: int) -> list[str]:
         os.close(listed)
 
 
-def _is_left_over(name: str, folder: int, root: str) -> bool:
+def _is_left_over(name: str, folder: int, root: str, young_s: float) -> bool:
     match = _SWEPT.fullmatch(name)
     if match is None or read_start(int(match[1]), root) == match[2]:
         return False
@@ -243,7 +268,7 @@ def _is_left_over(name: str, folder: int, root: str) -> bool:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError:
         return False
-    if time.time() - found.st_ctime < _YOUNG_S:
+    if time.time() - found.st_ctime < young_s:
         return False
     if match[3] == "py":
         return stat.S_ISREG(found.st_mode) and not _is_there(f"{match[1]}-{match[2]}.sock", folder)

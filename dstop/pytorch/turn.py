@@ -9,7 +9,7 @@ import struct
 import time
 from typing import TYPE_CHECKING
 
-from dstop.pytorch.rendezvous import acting_as, opened
+from dstop.pytorch.rendezvous import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +66,7 @@ def turn(
 
 def _open(target: Target, place: Place, root: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    with acting_as(target), opened(target, place.directory, root) as folder:
+    with opened(target, place.directory, root) as folder:
         return os.open(LOCK_NAME, flags, 0o600, dir_fd=folder)
 
 
