@@ -19,7 +19,21 @@ LONGEST_INTERVAL_S = 86400.0
 THEMES = ("auto", "dark", "light", "high-contrast", "mono")
 COLORS = ("auto", "always", "never")
 MODES = ("auto", "full", "compact")
-SORTS = ("gpu", "mem", "sm", "cpu", "rss", "time", "pid", "user", "command", "rank")
+SORTS = (
+    "gpu",
+    "mem",
+    "sm",
+    "cpu",
+    "rss",
+    "time",
+    "pid",
+    "user",
+    "command",
+    "rank",
+    "alloc",
+    "cached",
+    "other",
+)
 GROUPS = ("none", "user", "job")
 
 _MOST_CHARS = 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.units import bytes_text, duration_text, percent_text
+from dstop.view.order import allocated_bytes, cached_bytes
 from dstop.view.rows import AncestorRow, GroupRow, ProcessRow, UnattributedRow
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ _PROCESS: Mapping[str, Callable[[GpuProcess], str]] = {
     "type": lambda process: process.type,
     "rank": _rank,
     "mem": lambda process: bytes_text(process.gpu_memory_bytes),
+    "alloc": lambda process: bytes_text(allocated_bytes(process)),
+    "cached": lambda process: bytes_text(cached_bytes(process)),
+    "other": lambda process: bytes_text(process.not_torch_bytes),
     "sm": lambda process: percent_text(process.sm_pct),
     "cpu": lambda process: percent_text(process.cpu_pct),
     "rss": lambda process: bytes_text(process.rss_bytes),
@@ -154,6 +158,9 @@ _GROUP: Mapping[str, Callable[[GroupRow], str]] = {
     "user": lambda row: (row.name if row.kind == "user" else row.owner) or "",
     "rank": lambda row: f"{len(row.ranks)}/{row.world_size}" if row.ranks and row.world_size else "",
     "mem": lambda row: bytes_text(row.gpu_memory_bytes),
+    "alloc": lambda row: bytes_text(row.allocated_bytes),
+    "cached": lambda row: bytes_text(row.cached_bytes),
+    "other": lambda row: bytes_text(row.not_torch_bytes),
     "sm": lambda row: percent_text(row.sm_pct),
     "cpu": lambda row: percent_text(row.cpu_pct),
     "rss": lambda row: bytes_text(row.rss_bytes),

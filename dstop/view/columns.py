@@ -43,11 +43,13 @@ class RowFacts(Value):
     """Some process is on a MIG instance."""
     stuck: bool = False
     """Some process is in state D or Z."""
+    allocators: bool = False
+    """Some process tells what its PyTorch holds."""
 
 
 def row_facts(processes: Iterable[GpuProcess]) -> RowFacts:
     """See in one pass what the rows have."""
-    ranks = containers = frameworks = models = slices = stuck = False
+    ranks = containers = frameworks = models = slices = stuck = allocators = False
     for process in processes:
         facts = process.facts
         ranks = ranks or facts.rank is not None
@@ -56,6 +58,7 @@ def row_facts(processes: Iterable[GpuProcess]) -> RowFacts:
         models = models or facts.model is not None
         slices = slices or process.gpu_instance_id is not None
         stuck = stuck or process.state in {"D", "Z"}
+        allocators = allocators or process.allocator is not None
     return RowFacts(
         ranks=ranks,
         containers=containers,
@@ -63,6 +66,7 @@ def row_facts(processes: Iterable[GpuProcess]) -> RowFacts:
         models=models,
         slices=slices,
         stuck=stuck,
+        allocators=allocators,
     )
 
 
@@ -76,6 +80,9 @@ _IN_ORDER = (
     Column(name="rank", title="RANK", width=7, sort_key="rank"),
     Column(name="mem", title="MEM", width=6, sort_key="mem"),
     Column(name="share", title="MEM%", width=4, sort_key="mem"),
+    Column(name="alloc", title="ALLOC", width=6, sort_key="alloc"),
+    Column(name="cached", title="CACHED", width=6, sort_key="cached"),
+    Column(name="other", title="OTHER", width=6, sort_key="other"),
     Column(name="sm", title="SM%", width=4, sort_key="sm"),
     Column(name="cpu", title="CPU%", width=5, sort_key="cpu"),
     Column(name="rss", title="RSS", width=6, sort_key="rss"),
@@ -140,6 +147,8 @@ def _extras(facts: RowFacts) -> list[tuple[str, int]]:
         ("state", facts.stuck, _SPECIAL),
         ("slice", facts.slices, _SPECIAL),
         ("rank", facts.ranks, _SPECIAL),
+        ("alloc", facts.allocators, _PLENTY),
+        ("cached", facts.allocators, _PLENTY),
         ("share", True, _PLENTY),
         ("rss", True, _PLENTY),
         ("type", True, _PLENTY),

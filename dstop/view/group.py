@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.view.order import SORT_KEYS, known_first
+from dstop.view.order import SORT_KEYS, allocated_bytes, cached_bytes, known_first
 from dstop.view.rows import GroupRow, ProcessRow, Row
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ _TOTALS: Mapping[str, Callable[[GroupRow], float | None]] = {
     "sm": lambda row: row.sm_pct,
     "cpu": lambda row: row.cpu_pct,
     "rss": lambda row: row.rss_bytes,
+    "alloc": lambda row: row.allocated_bytes,
+    "cached": lambda row: row.cached_bytes,
+    "other": lambda row: row.not_torch_bytes,
 }
 """Orders in which a group stands by its total and not by its first row."""
 
@@ -79,6 +82,9 @@ def summed(
         sm_pct=_total(row.sm_pct for row in rows),
         cpu_pct=_total(row.cpu_pct for row in once),
         rss_bytes=_whole(_total(row.rss_bytes for row in once)),
+        allocated_bytes=_whole(_total(map(allocated_bytes, rows))),
+        cached_bytes=_whole(_total(map(cached_bytes, rows))),
+        not_torch_bytes=_whole(_total(row.not_torch_bytes for row in rows)),
         heaviest=heaviest or _heaviest(rows),
         imbalance_bytes=imbalance,
         ranks=tuple(sorted({row.facts.rank for row in rows if row.facts.rank is not None})),

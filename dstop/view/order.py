@@ -38,6 +38,16 @@ def _command(process: GpuProcess) -> str | None:
     return command.casefold() if command else None
 
 
+def allocated_bytes(process: GpuProcess) -> int | None:
+    """Give what its tensors have on the card."""
+    return None if process.allocator is None else process.allocator.allocated_bytes
+
+
+def cached_bytes(process: GpuProcess) -> int | None:
+    """Give what PyTorch keeps free on the card for this process alone."""
+    return None if process.allocator is None else process.allocator.cached_bytes
+
+
 SORT_KEYS: Mapping[str, SortKey] = {
     key.name: key
     for key in (
@@ -51,6 +61,11 @@ SORT_KEYS: Mapping[str, SortKey] = {
         SortKey(name="user", help="user", value=_user),
         SortKey(name="command", help="command", value=_command),
         SortKey(name="rank", help="rank", value=attrgetter("facts.rank")),
+        SortKey(name="alloc", help="memory of tensors", value=allocated_bytes, largest_first=True),
+        SortKey(name="cached", help="PyTorch's free memory", value=cached_bytes, largest_first=True),
+        SortKey(
+            name="other", help="memory not PyTorch's", value=attrgetter("not_torch_bytes"), largest_first=True
+        ),
     )
 }
 """The orders, in the sequence in which `<` and `>` walk through them."""

@@ -55,6 +55,10 @@ class GroupRow(Value):
     """Summed over GPUs: 100 is one of them busy all the time."""
     cpu_pct: float | None = None
     rss_bytes: int | None = None
+    allocated_bytes: int | None = None
+    cached_bytes: int | None = None
+    not_torch_bytes: int | None = None
+    """Of the rows whose PyTorch tells, as the two before it."""
     heaviest: GpuProcess | None = None
     """The row with the most memory; for a job, that of its heaviest rank."""
     imbalance_bytes: int | None = None

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from dstop.model.allocator import Allocator
 from dstop.view.cells import cell, indices_text
-from dstop.view.columns import Column, RowFacts, columns_for
+from dstop.view.columns import NAMES, Column, RowFacts, columns_for
 from dstop.view.group import summed
 from dstop.view.rows import AncestorRow, ProcessRow, UnattributedRow
 
-ALL = {
-    column.name: column
-    for column in columns_for(
-        400, RowFacts(ranks=True, containers=True, frameworks=True, models=True, slices=True, stuck=True)
-    )
-}
+ALL = {column.name: column for column in columns_for(400, RowFacts(), NAMES)}
 
 
 def _cells(build, row, card=None):
@@ -34,8 +30,12 @@ def test_a_known_process_fills_its_row(build):
         world_size=8, container="docker:3f2a", framework="vllm", model="V3", sm_pct=49.6, cpu_pct=101.0,
         rss_bytes=3 * build.gib, state="D", started_at_s=build.now_ns / 1e9 - 187, gpu_instance_id=1,
         compute_instance_id=0,
+        allocator=Allocator(
+            index=0, allocated_bytes=build.gib, active_bytes=2 * build.gib, reserved_bytes=32 * build.gib
+        ),
     )  # fmt: skip
     assert _cells(build, ProcessRow(row), build.gpu(2)) == {
+        "alloc": "1.0G", "cached": "30.0G", "other": "8.0G",
         "gpu": "2", "slice": "1:0", "pid": "4242", "user": "alice", "type": "C", "rank": "3/8",
         "mem": "40.0G",
         "share": "50", "sm": "50", "cpu": "101", "rss": "3.0G", "state": "D", "time": "3:07",
@@ -45,7 +45,20 @@ def test_a_known_process_fills_its_row(build):
 
 def test_what_is_not_known_is_a_dash(build):
     """A figure that is not known is neither 0 nor empty; what a process simply has not stays empty."""
-    dashes = {"mem", "share", "sm", "cpu", "rss", "state", "time", "user", "command"}
+    dashes = {
+        "mem",
+        "share",
+        "sm",
+        "cpu",
+        "rss",
+        "state",
+        "time",
+        "user",
+        "command",
+        "alloc",
+        "cached",
+        "other",
+    }
     texts = _cells(build, ProcessRow(build.process(0, 1, None)), build.gpu(0))
     assert texts == {"gpu": "0", "pid": "1", "type": "C"} | dict.fromkeys(dashes, "–")
     assert _cells(build, ProcessRow(build.process(0, 1, 5)))["share"] == "–"

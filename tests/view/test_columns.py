@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstop.view.columns import GAP, LEAST_COMMAND, RowFacts, columns_for, row_facts
+from dstop.model.allocator import Allocator
+from dstop.view.columns import GAP, LEAST_COMMAND, NAMES, RowFacts, columns_for, row_facts
 from dstop.view.order import SORT_KEYS
 
 FACTS = st.builds(
@@ -16,6 +17,7 @@ FACTS = st.builds(
     models=st.booleans(),
     slices=st.booleans(),
     stuck=st.booleans(),
+    allocators=st.booleans(),
 )
 
 
@@ -62,16 +64,23 @@ def test_what_this_machine_needs_comes_before_what_is_nice():
 def test_columns_without_content_are_left_out():
     """On any width there is no column for what no process has."""
     bare = set(_names(400))
-    assert bare.isdisjoint({"rank", "container", "framework", "model", "slice", "state"})
+    assert bare.isdisjoint({"rank", "container", "framework", "model", "slice", "state", "alloc", "cached"})
     full = set(
         _names(400, ranks=True, containers=True, frameworks=True, models=True, slices=True, stuck=True)
     )
     assert {"rank", "container", "framework", "model", "slice", "state"} <= full
 
 
+def test_what_pytorch_holds_has_columns_where_it_is_told():
+    """With a hook in some row, tensors and cache come on a wide screen, and leave the classic eight alone."""
+    assert {"alloc", "cached"} <= set(_names(110, allocators=True))
+    assert "other" not in _names(400, allocators=True)
+    assert _names(80, allocators=True) == _names(80)
+
+
 def test_every_sort_key_of_a_column_exists():
     """A click on a title can sort by it."""
-    columns = columns_for(400, RowFacts(ranks=True, stuck=True))
+    columns = columns_for(400, RowFacts(), NAMES)
     assert {column.sort_key for column in columns} - {None} == set(SORT_KEYS)
 
 
@@ -82,10 +91,10 @@ def test_facts_are_seen_in_the_rows(build):
         build.process(rank=0),
         build.process(container="docker:1"),
         build.process(framework="vllm", model="x"),
-        build.process(gpu_instance_id=0, state="Z"),
+        build.process(gpu_instance_id=0, state="Z", allocator=Allocator(index=0)),
     ]
     assert row_facts(rows) == RowFacts(
-        ranks=True, containers=True, frameworks=True, models=True, slices=True, stuck=True
+        ranks=True, containers=True, frameworks=True, models=True, slices=True, stuck=True, allocators=True
     )
 
 

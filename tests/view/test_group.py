@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dstop.model.allocator import Allocator
 from dstop.view.group import grouped, summed
 from dstop.view.rows import GroupRow
 
@@ -28,6 +29,20 @@ def test_a_user_comes_to_the_sum_of_what_is_known(build):
     assert (row.cpu_pct, row.rss_bytes) == (101.0, 12)
     assert row.heaviest is rows[1]
     assert row.imbalance_bytes is None
+
+
+def test_what_pytorch_holds_is_summed_over_those_that_tell(build):
+    """Tensors, cache and the rest add up over the rows with a hook, and order the groups."""
+    device = Allocator(index=0, allocated_bytes=1, active_bytes=2, reserved_bytes=5)
+    rows = [build.process(gpu, 1, 1, user="a", allocator=device) for gpu in (0, 1)]
+    row = summed("user", ("a", None), [*rows, build.process(2, 2)])
+    assert (row.allocated_bytes, row.cached_bytes) == (2, 6)
+    assert row.not_torch_bytes == 2 * (build.gib - 5)
+    assert summed("user", ("a", None), [build.process(2, 2)]).allocated_bytes is None
+    lines = grouped(
+        [build.process(0, 9, 50, user="b"), *rows], "user", sort="alloc", reverse=False, folded=()
+    )
+    assert [line.name for line in lines if isinstance(line, GroupRow)] == ["a", "b"]
 
 
 def test_a_group_of_unknowns_has_no_sum(build):

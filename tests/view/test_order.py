@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dstop.model.allocator import Allocator
 from dstop.view.order import SORT_KEYS, sort_rows
 
 VALUES = st.one_of(st.none(), st.integers(0, 4), st.just(float("nan")))
@@ -28,6 +29,10 @@ def test_by_gpu_the_heaviest_of_a_card_comes_first(build):
     assert _pids(sort_rows(rows, "gpu", reverse=True)) == [5, 3, 1, 2, 4]
 
 
+def _holding(allocated, reserved=100):
+    return Allocator(index=0, allocated_bytes=allocated, active_bytes=allocated, reserved_bytes=reserved)
+
+
 @pytest.mark.parametrize(
     ("key", "field", "values", "expected"),
     [
@@ -39,6 +44,9 @@ def test_by_gpu_the_heaviest_of_a_card_comes_first(build):
         ("user", "user", ("bob", "Alice", None, "carl"), [2, 1, 4, 3]),
         ("command", "command", ("b", "a", None, "B"), [2, 1, 4, 3]),
         ("rank", "rank", (7, 0, None, 3), [2, 4, 1, 3]),
+        ("alloc", "allocator", (_holding(5), _holding(50), None, _holding(20)), [2, 4, 1, 3]),
+        ("cached", "allocator", (_holding(95), _holding(50), _holding(None), _holding(80)), [2, 4, 1, 3]),
+        ("other", "allocator", (_holding(5, 95), _holding(5, 50), None, _holding(5, 80)), [2, 4, 1, 3]),
     ],
 )
 def test_what_a_person_wants_first_is_first(build, key, field, values, expected):

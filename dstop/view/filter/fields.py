@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from dstop.model.value import Value
+from dstop.view.order import allocated_bytes, cached_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,6 +98,11 @@ def _age(subject: Subject) -> float | None:
     if started is None or subject.now_ns is None:
         return None
     return subject.now_ns / 1e9 - started
+
+
+def _reserved(subject: Subject) -> int | None:
+    device = subject.process.allocator
+    return None if device is None else device.reserved_bytes
 
 
 _TEXTS: tuple[Field, ...] = (
@@ -238,6 +244,35 @@ _AMOUNTS: tuple[Field, ...] = (
         number=_share,
         aliases=("mem%",),
         of_memory=True,
+    ),
+    Field(
+        name="alloc",
+        kind=Kind.BYTES,
+        help="what its PyTorch tensors have; has:alloc finds the attached",
+        example="alloc>10G",
+        number=lambda s: allocated_bytes(s.process),
+        aliases=("allocated",),
+    ),
+    Field(
+        name="cached",
+        kind=Kind.BYTES,
+        help="what its PyTorch keeps free for itself",
+        example="cached>5G",
+        number=lambda s: cached_bytes(s.process),
+    ),
+    Field(
+        name="reserved",
+        kind=Kind.BYTES,
+        help="what its PyTorch has from the driver",
+        example="reserved>40G",
+        number=_reserved,
+    ),
+    Field(
+        name="other",
+        kind=Kind.BYTES,
+        help="its GPU memory that is not PyTorch's",
+        example="other>2G",
+        number=lambda s: s.process.not_torch_bytes,
     ),
     Field(
         name="rss",

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dstop.errors import UsageError
+from dstop.model.allocator import Allocator
 from dstop.view.filter import EVERYTHING, fields, parse, suggest
 from dstop.view.filter.parser import DEEPEST
 
@@ -41,6 +42,9 @@ def row(build):
         started_at_s=build.now_ns / 1e9 - 7200, sm_pct=50.0, memory_pct=30.0, cpu_pct=99.5,
         rss_bytes=2 * build.gib, state="D", type="C+G", gpu_uuid="GPU-abc", gpu_instance_id=1,
         encoder_pct=0.0, decoder_pct=5.0,
+        allocator=Allocator(
+            index=0, allocated_bytes=10 * build.gib, active_bytes=12 * build.gib, reserved_bytes=36 * build.gib
+        ),
     )  # fmt: skip
 
 
@@ -63,13 +67,13 @@ MATCHING = [
     "train alice", "train and alice", "train & alice", "train && alice", "nope or train", "nope | train",
     "nope || train", "not nope", "!nope", "-user:bob", "-(nope)", "not not train", "(train)",
     "(nope | train) user:alice", "nope nope or train", "train or nope nope", "mem > 10G", "user : alice",
-    "/home/alice",
+    "/home/alice", "alloc>9G", "allocated<11G", "cached:24G", "reserved>=36G", "other<5G", "has:alloc",
 ]  # fmt: skip
 OTHER = [
     "nope", "user:bob", "user=ali", "user!=alice", "type:M", "state:R", "gpu:0,1,3", "pid:424", "rank!=3",
     "world<8", "mem>40G", "mem<40G", "mem:1G-39G", "share>50", "sm>50", "age>2h1s", "not train", "!train",
     "-gpu:2", "train nope", "(train | nope) nope", "/^nope$/", "cmd:/alice$/", "user!=/^al/", "card:A100",
-    "has:enc has:gpu not has:dec",
+    "has:enc has:gpu not has:dec", "alloc>10G", "cached>24G", "reserved<36G", "other>4G", "not has:alloc",
 ]  # fmt: skip
 
 
