@@ -21,14 +21,14 @@ _WORDS_CELLS = 120
 
 
 class GuestWatch:
-    """What a Monitor knows of attached processes; with no guests, all of it is nothing.
+    """What a Monitor knows of attached processes.
 
     Args:
-        guests: the hooks; None where the source has none.
+        guests: the hooks.
         capacity: how many steps are remembered.
     """
 
-    def __init__(self, guests: Guests | None, capacity: int) -> None:
+    def __init__(self, guests: Guests, capacity: int) -> None:
         self.current: Mapping[ProcessId, Guest] = {}
         """The newest answers."""
         self._guests = guests
@@ -37,10 +37,8 @@ class GuestWatch:
         self._failure: str | None = None
         self._told = False
 
-    def ask(self, sample: Sample | None) -> None:
+    def ask(self, sample: Sample) -> None:
         """Send this step's questions to the processes of a sample: they answer while the driver is read."""
-        if self._guests is None or sample is None:
-            return
         try:
             self._guests.ask(dict.fromkeys(row.id for row in sample.processes))
         except Exception as error:  # noqa: BLE001 - the figures of the driver must not depend on it
@@ -53,8 +51,6 @@ class GuestWatch:
             sample: the newest there is.
             now_ns: the wall clock, where the sample is an old one.
         """
-        if self._guests is None:
-            return sample, []
         try:
             self.current = self._guests.answers()
         except Exception as error:  # noqa: BLE001 - the figures of the driver must not depend on it
@@ -73,8 +69,7 @@ class GuestWatch:
 
     def close(self) -> None:
         """Let go of the hooks; safe to call twice."""
-        if self._guests is not None:
-            self._guests.close()
+        self._guests.close()
 
     def _told_once(self, at_ns: int) -> list[Event]:
         failure, self._failure = self._failure or "", None

@@ -12,7 +12,6 @@ from dstop.model.frame import Frame, Problem
 from dstop.model.guest import ProcessId
 from dstop.monitor.cost import CostMeter
 from dstop.monitor.events import events_between
-from dstop.monitor.guest_watch import GuestWatch
 from dstop.monitor.histories import GpuHistories, ProcessHistories
 from dstop.monitor.throttle import ThrottleLog
 from dstop.units import duration_text
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from dstop.model.frame import OwnCost
     from dstop.model.process import ProcessKey
     from dstop.model.sample import Sample
+    from dstop.monitor.guest_watch import GuestWatch
     from dstop.sources import Source
     from dstop.sources.guests import Guests
 
@@ -59,7 +59,7 @@ class Monitor:
         self._gpus = GpuHistories(capacity)
         self._processes = ProcessHistories(capacity)
         self._throttle = ThrottleLog()
-        self._guests = GuestWatch(guests, capacity)
+        self._guests = _watch(guests, capacity)
         self._log: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._events: tuple[Event, ...] = ()
         self._watched: frozenset[ProcessKey] = frozenset()
@@ -72,18 +72,17 @@ class Monitor:
         Raises:
             SourceError: when there has never been a sample.
         """
-        self._guests.ask(self._last)
+        self._ask(self._last)
         try:
             sample = self._source.read(patience_s=patience_s)
         except SourceError as error:
             return self._without_sample(error)
         if self._last is None:
-            self._guests.ask(sample)
+            self._ask(sample)
         self._note(self._driver_back(sample))
         self._note(events_between(self._last, sample))
         self._note(self._throttle.observe(sample))
-        joined, inside = self._guests.hear(sample)
-        self._note(inside)
+        joined = self._joined(sample)
         self._gpus.push(sample.gpus)
         self._processes.push(sample.processes)
         self._last = sample
@@ -104,9 +103,22 @@ class Monitor:
     def close(self) -> None:
         """Let go of the source and of the hooks; safe to call twice."""
         try:
-            self._guests.close()
+            if self._guests is not None:
+                self._guests.close()
         finally:
             self._source.close()
+
+    def _ask(self, sample: Sample | None) -> None:
+        if self._guests is not None and sample is not None:
+            self._guests.ask(sample)
+
+    def _joined(self, sample: Sample, now_ns: Callable[[], int] | None = None) -> Sample:
+        """Give the sample with what the hooks have answered."""
+        if self._guests is None:
+            return sample
+        joined, events = self._guests.hear(sample, now_ns)
+        self._note(events)
+        return joined
 
     def _without_sample(self, error: SourceError) -> Frame:
         if self._last is None:
@@ -119,8 +131,7 @@ class Monitor:
             self._problem = Problem(message=error.message, fix=error.fix, since_ns=now)
         else:
             self._problem = Problem(message=error.message, fix=error.fix, since_ns=self._problem.since_ns)
-        joined, inside = self._guests.hear(self._last, self._now_ns)
-        self._note(inside)
+        joined = self._joined(self._last, self._now_ns)
         self._gpus.push(())
         return self._frame(joined)
 
@@ -139,16 +150,24 @@ class Monitor:
             self._events = tuple(self._log)
 
     def _frame(self, sample: Sample) -> Frame:
+        guests = self._guests
+        watched = {ProcessId(key.pid, key.started_at_s) for key in self._watched}
         return Frame(
             sample=sample,
             step_s=self.interval_s,
             history=self._gpus.values(),
             watched=self._processes.values(self._watched),
-            guests=self._guests.current,
-            allocator_history=self._guests.past(
-                {ProcessId(key.pid, key.started_at_s) for key in self._watched}
-            ),
+            guests={} if guests is None else guests.current,
+            allocator_history={} if guests is None else guests.past(watched),
             events=self._events,
             cost=self.own_cost(),
             problem=self._problem,
         )
+
+
+def _watch(guests: Guests | None, capacity: int) -> GuestWatch | None:
+    if guests is None:
+        return None
+    from dstop.monitor.guest_watch import GuestWatch  # noqa: PLC0415 - where there are no hooks, nor their cost
+
+    return GuestWatch(guests, capacity)
