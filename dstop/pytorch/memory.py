@@ -166,7 +166,7 @@ def no_permission(pid: int) -> AttachError:
 
 def _ptrace_scope() -> int:
     try:
-        with open("/proc/sys/kernel/yama/ptrace_scope", encoding="ascii") as file:  # noqa: PTH123 - as above
+        with open("/proc/sys/kernel/yama/ptrace_scope", encoding="utf-8") as file:  # noqa: PTH123 - as above
             return int(file.read(16))
     except (OSError, ValueError):
         return 0

@@ -63,16 +63,10 @@ def check_machine() -> None:
         )
 
 
-def check_target(pid: int, status: TargetStatus) -> None:
-    """Refuse processes that must not, or cannot, be borrowed a thread from."""
+def check_owner(pid: int, status: TargetStatus) -> None:
+    """Refuse processes that have ended, are not ours, or could not find back from the routine."""
     if status.state in "ZXx":
         raise AttachError(f"process {pid} has ended (state {status.state})", fix=_NO_SUCH)
-    if status.tracer:
-        raise AttachError(
-            f"process {pid} is traced by process {status.tracer}", fix="end that debugger or strace first"
-        )
-    if status.state in "Tt":
-        raise AttachError(f"process {pid} is stopped", fix=f"continue it: kill -CONT {pid}")
     if os.geteuid() not in (0, status.effective_uid):
         raise AttachError(
             f"process {pid} is owned by uid {status.effective_uid}", fix="use sudo or become that user"
@@ -81,9 +75,19 @@ def check_target(pid: int, status: TargetStatus) -> None:
         raise AttachError(f"process {pid} runs with a hardware shadow stack", fix=_NEXT_TIME)
 
 
+def check_free(pid: int, status: TargetStatus) -> None:
+    """Refuse processes that somebody else has stopped or traces; asked when no other dstop is at it."""
+    if status.tracer:
+        raise AttachError(
+            f"process {pid} is traced by process {status.tracer}", fix="end that debugger or strace first"
+        )
+    if status.state in "Tt":
+        raise AttachError(f"process {pid} is stopped", fix=f"continue it: kill -CONT {pid}")
+
+
 def _has_xsave() -> bool:
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:  # noqa: PTH123 - no pathlib here
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - no pathlib here
             flags = next((line for line in file if line.startswith("flags")), "")
     except OSError:
         return False

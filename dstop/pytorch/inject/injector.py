@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.model.value import Value
-from dstop.pytorch.inject.checks import check_machine, check_target, target_status
+from dstop.pytorch.inject.checks import check_free, check_machine, check_owner, target_status
 from dstop.pytorch.inject.delivery import Delivery, check_source
 from dstop.pytorch.inject.launch import Launcher
 from dstop.pytorch.inject.lock import become_only_injector
@@ -50,9 +50,10 @@ def inject(pid: int, source: str, *, timeout_s: float = 10.0, main_only: bool = 
 
 def _inject(pid: int, text: bytes, deadline: float, cancelled: Event, *, main_only: bool) -> Injection:
     status = target_status(pid)
-    check_target(pid, status)
+    check_owner(pid, status)
     with TargetMemory.open(pid) as memory:
         become_only_injector(memory, deadline)
+        check_free(pid, target_status(pid))
         plan = make_plan(pid, memory)
         delivery = Delivery(memory, plan.mailbox, status.inner_pid)
         delivery.claim(deadline, cancelled)

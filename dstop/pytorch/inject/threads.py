@@ -19,7 +19,7 @@ def thread_numbers(pid: int) -> list[int]:
 def sleeps_safely(pid: int, thread: int) -> bool:
     """Tell whether a thread seems to wait in a call of rule 1; looked at from outside, without stopping it."""
     try:
-        with open(f"/proc/{pid}/task/{thread}/syscall", encoding="ascii") as file:  # noqa: PTH123 - no pathlib here
+        with open(f"/proc/{pid}/task/{thread}/syscall", encoding="utf-8") as file:  # noqa: PTH123 - no pathlib here
             return waits_safely(file.read(256))
     except OSError:
         return False
