@@ -70,7 +70,9 @@ def devices_of(frame: Frame, guest: Guest, first_gpu: int | None = None) -> list
                 history=histories.get(allocator.index, AllocatorHistory()),
             )
         )
-    return sorted(shown, key=lambda device: (device.gpu_index != first_gpu, device.allocator.index))
+    return sorted(
+        shown, key=lambda device: (first_gpu not in {None, device.gpu_index}, device.allocator.index)
+    )
 
 
 def allocator_lines(device: DeviceShown, width: int, step_s: float, steps: int = 0) -> list[Line]:
@@ -182,7 +184,7 @@ def history_lines(history: AllocatorHistory, width: int, step_s: float, steps: i
     known = [value for values in (history.reserved_bytes, history.active_bytes) for value in values if value]
     if not known or half < 1:
         return []
-    high = max(known)
+    high = max(1.0, *known)
     span = duration_text(half * 2 * step_s)
     pairs = (
         ("allocated", history.allocated_bytes, "reserved", history.reserved_bytes, "graph.memory"),
