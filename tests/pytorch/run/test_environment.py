@@ -36,7 +36,7 @@ def test_a_second_time_changes_nothing():
     assert hook_environment(once, HookOptions()) == once
 
 
-def test_options_become_variables(tmp_path):
+def test_options_become_variables():
     """Each option is one variable; a relative directory is made absolute, as jobs change theirs."""
     options = HookOptions(incidents="here", history_entries=5, black_box=False)
     values = hook_environment({}, options)
@@ -60,7 +60,7 @@ def test_what_the_user_says_of_incidents_wins():
     assert run_environment(environ, HookOptions(incidents="/x"), "id1")["DSTOP_INCIDENTS"] == "/x"
 
 
-def test_a_shell_can_evaluate_the_lines_whatever_is_in_them(tmp_path):
+def test_a_shell_can_evaluate_the_lines_whatever_is_in_them():
     """Spaces, quotes and dollars come out of `eval` as they went in."""
     hard = "/a b/it's $HOME/`x`"
     lines = export_lines({"PYTHONPATH": hard}, HookOptions())

@@ -12,7 +12,9 @@ def test_only_what_was_said_since_and_matters(tmp_path):
     log = KernelLog(str(path))
     with path.open("a") as file:
         file.write("6,2,2,-;usb 1-1: new device\n")
-        file.write("4,3,3,-;Memory cgroup out of memory: Killed process 77 (python) total-vm:1kB\n SUBSYSTEM=x\n")
+        file.write(
+            "4,3,3,-;Memory cgroup out of memory: Killed process 77 (python) total-vm:1kB\n SUBSYSTEM=x\n"
+        )
         file.write("3,4,4,-;NVRM: Xid (PCI:0000:01:00): 79, pid='<unknown>', \x1b[31mGPU has fallen off\n")
     assert log.lines() == (
         "Memory cgroup out of memory: Killed process 77 (python) total-vm:1kB",

@@ -42,7 +42,9 @@ def test_the_first_device_and_rank_that_ran_out():
 def test_a_renumbered_device_is_no_card():
     """With CUDA_VISIBLE_DEVICES the process' 0 may be any card."""
     oom = _oom(environment={"CUDA_VISIBLE_DEVICES": "6,7"})
-    assert ending_line("python", Exit(code=1), (oom,), AT_NS) == "python exited with 1 (out of memory on cuda:0)"
+    assert (
+        ending_line("python", Exit(code=1), (oom,), AT_NS) == "python exited with 1 (out of memory on cuda:0)"
+    )
 
 
 def test_an_old_error_that_was_survived_is_called_earlier():
