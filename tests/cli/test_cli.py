@@ -246,7 +246,13 @@ def test_help_is_printed(dstop, words):
 def test_help_lists_the_verbs_there_are(dstop):
     """The help shows what works, and nothing that is still to come."""
     listed = dstop("--help").out.split("Commands:")[1]
-    assert [line.split()[0] for line in listed.strip().splitlines()] == ["completion", "demo", "pick"]
+    assert [line.split()[0] for line in listed.strip().splitlines()] == [
+        "attach",
+        "completion",
+        "demo",
+        "pick",
+        "run",
+    ]
 
 
 def test_the_version(dstop):
