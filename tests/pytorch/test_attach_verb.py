@@ -112,9 +112,9 @@ def test_attaching_again_finds_the_hook_and_detaching_takes_it_away(environ, sle
     assert _attach(environ, sleeper, "--without-torch", "--once").returncode == 0
     sockets = Path(environ["DSTOP_DIR"])
     assert len(list(sockets.glob("*.sock"))) == 1
-    threads = len(os.listdir(f"/proc/{sleeper.pid}/task"))
+    threads = len(list(Path(f"/proc/{sleeper.pid}/task").iterdir()))
     assert _attach(environ, sleeper, "--once").returncode == 0
-    assert len(os.listdir(f"/proc/{sleeper.pid}/task")) == threads
+    assert len(list(Path(f"/proc/{sleeper.pid}/task").iterdir())) == threads
     gone = _run(environ, "attach", str(sleeper.pid), "--detach")
     assert (gone.returncode, gone.stdout) == (0, "")
     assert f"detached from {sleeper.pid}" in gone.stderr
