@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dstop.model.allocator import Allocator
-from dstop.pytorch.parse.checks import count, mapping, reasons, text
+from dstop.pytorch.parse.checks import LIMIT, count, mapping, reasons, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,10 +60,12 @@ def _flatten(value: object, name: str, flat: dict[str, int], depth: int) -> None
     if isinstance(value, dict):
         for key, part in value.items():
             _flatten(part, f"{name}.{key}" if name else str(key), flat, depth - 1)
-    elif name and len(name) <= _LONGEST_NAME and name.isprintable():
-        number = count(value)
-        if number is not None:
-            flat[name] = number
+    elif type(value) is int and -LIMIT < value < LIMIT and _is_name(name):
+        flat[name] = value  # below 0 is a setting without a limit: `max_split_size`
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= _LONGEST_NAME and name.isprintable()
 
 
 def parse_device(given: object, backend: str | None, before: Mapping[int, Allocator]) -> Allocator | None:
@@ -83,7 +85,7 @@ def parse_device(given: object, backend: str | None, before: Mapping[int, Alloca
     if uuid is None and index in before:
         uuid = before[index].gpu_uuid
     stats = flat_stats(entry.get("stats"))
-    figures = {field: stats.get(name) for field, name in _FIGURES.items()}
+    figures = {field: count(stats.get(name)) for field, name in _FIGURES.items()}
     missing = why.get("stats", "this PyTorch does not count it" if stats else "the process has not told it")
     absent = {field: why.get(field, missing) for field, value in figures.items() if value is None}
     if backend not in {None, NATIVE}:

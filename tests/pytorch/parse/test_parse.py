@@ -92,8 +92,14 @@ def test_stats_are_the_figures_of_memory_stats():
 
 def test_flat_names_are_those_of_torch():
     """Nested objects become names with dots between; what is no count is left out."""
-    nested = {"a": {"all": {"peak": 3, "x": -1}, "b": True}, "num_ooms": 0, "c": "7", "d": None, "e\n": 1}
-    assert flat_stats(nested) == {"a.all.peak": 3, "num_ooms": 0}
+    nested = {
+        "a": {"all": {"peak": 3, "x": 2**63}, "b": True, "limit": -1},
+        "num_ooms": 0,
+        "c": "7",
+        "d": None,
+        "e\n": 1,
+    }
+    assert flat_stats(nested) == {"a.all.peak": 3, "a.limit": -1, "num_ooms": 0}
     assert flat_stats([1]) == flat_stats(7) == flat_stats(None) == {}
     assert len(flat_stats({f"k{number}": number for number in range(5000)})) == 2048
 
@@ -167,6 +173,7 @@ def test_truth_values_and_texts_are_no_numbers():
     guest = parse_hello({**HELLO, "rank": True, "world_size": "8", "local_rank": 2.0}, ME)
     assert (guest.rank, guest.world_size, guest.local_rank) == (None, None, None)
     assert _device(_stats({**NESTED, "num_ooms": 2**63})).num_ooms is None
+    assert _device(_stats({**NESTED, "num_ooms": -1})).num_ooms is None
     assert _device(_stats({**NESTED, "num_ooms": 2**63 - 1})).num_ooms == 2**63 - 1
 
 
