@@ -16,7 +16,7 @@ from dstop.pytorch.client import Client, NoAnswerError
 from dstop.pytorch.interrupts import held_back
 from dstop.pytorch.memory import TargetMemory
 from dstop.pytorch.python_image import find_python
-from dstop.pytorch.refusals import find_standing, refusal, torch_refusal
+from dstop.pytorch.refusals import TracedError, find_standing, refusal, torch_refusal
 from dstop.pytorch.rendezvous import find_socket, prepare, publish, sweep, withdraw
 from dstop.pytorch.target import ended, find_target, is_alive
 from dstop.pytorch.turn import turn
@@ -39,6 +39,9 @@ PEP768_S = 1.5
 _FIRST_PING_S = 1.0
 _PING_S = 0.25
 _POLL_S = 0.002
+_TRACED_S = 0.5
+"""How long somebody may debug the target before that is taken for more than another dstop going in."""
+
 _TAKEN_S = 2.0
 """How much longer to wait when a thread has taken the request but has not run it yet."""
 
@@ -126,9 +129,8 @@ class _Ladder:
             self._say("a hook is there and does not answer: waiting for it")
             self._wait(self._deadline_s)
             return PRESENT
-        error = refusal(self._target, find_standing(self._target, self._root))
-        if error is not None:
-            raise error
+        if self._check():
+            return PRESENT
         place = prepare(self._target, self._root, keep_socket=self._older)
         sweep(self._target, place, self._root)
         with turn(
@@ -142,6 +144,26 @@ class _Ladder:
             if self._arrived() or not ours:
                 return PRESENT
             return PEP768 if self._by_pep768(place) else self._by_ptrace(place)
+
+    def _check(self) -> bool:
+        """Make sure that nothing speaks against going in; True when the hook came in meanwhile.
+
+        A debugger that lets go within a moment was another dstop.
+        """
+        patience_s = time.monotonic() + _TRACED_S
+        while True:
+            error = refusal(self._target, find_standing(self._target, self._root))
+            if error is None:
+                return False
+            if not isinstance(error, TracedError) or time.monotonic() >= patience_s:
+                raise error
+            time.sleep(_POLL_S)
+            if self._arrived():
+                return True
+            again = find_target(self._target.pid, self._root)
+            if again.start != self._target.start:
+                raise ended(self._target)
+            self._target = again
 
     def close(self) -> None:
         """Let go of a connection that will not be handed on."""

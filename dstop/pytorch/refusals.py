@@ -30,6 +30,10 @@ class ForbiddenByUserError(AttachError):
     """The user of the target said no beforehand; no other way in is tried."""
 
 
+class TracedError(AttachError):
+    """Somebody debugs the target at this moment; another dstop does so for a millisecond."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Standing(Value):
     """What dstop is allowed, and what the kernel said about one target."""
@@ -164,7 +168,7 @@ def _is_traced(target: Target, standing: Standing) -> AttachError | None:
         return None
     who = f"process {target.tracer_pid}" if target.tracer_pid else "another process"
     name = f" ({standing.tracer})" if standing.tracer else ""
-    return AttachError(f"{_named(target)} is being debugged by {who}{name}", fix="detach that debugger first")
+    return TracedError(f"{_named(target)} is being debugged by {who}{name}", fix="detach that debugger first")
 
 
 def _is_denied(target: Target, standing: Standing) -> AttachError | None:
