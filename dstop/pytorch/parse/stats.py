@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dstop.model.allocator import Allocator
@@ -50,22 +51,28 @@ _BARE_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 def flat_stats(nested: object) -> dict[str, int]:
     """Give nested statistics under the names that `torch.cuda.memory_stats` has: `allocated_bytes.all.peak`."""
     flat: dict[str, int] = {}
-    _flatten(nested, "", flat, _DEEPEST)
+    if isinstance(nested, dict):
+        _flatten(nested, "", flat, _DEEPEST)
     return flat
 
 
-def _flatten(value: object, name: str, flat: dict[str, int], depth: int) -> None:
-    if len(flat) >= _MOST_STATS or depth < 0:
-        return
-    if isinstance(value, dict):
-        for key, part in value.items():
-            _flatten(part, f"{name}.{key}" if name else str(key), flat, depth - 1)
-    elif type(value) is int and -LIMIT < value < LIMIT and _is_name(name):
-        flat[name] = value  # below 0 is a setting without a limit: `max_split_size`
+def _flatten(values: dict[str, object], above: str, flat: dict[str, int], depth: int) -> None:
+    for key, value in values.items():
+        name = _joined(above, key)
+        if name is None or len(flat) >= _MOST_STATS:
+            continue
+        if type(value) is int:
+            if -LIMIT < value < LIMIT:
+                flat[name] = value  # below 0 is a setting without a limit: `max_split_size`
+        elif isinstance(value, dict) and depth > 0:
+            _flatten(value, name, flat, depth - 1)
 
 
-def _is_name(name: str) -> bool:
-    return 0 < len(name) <= _LONGEST_NAME and name.isprintable()
+@lru_cache(maxsize=4 * _MOST_STATS)
+def _joined(above: str, key: str) -> str | None:
+    """Give the name with dots between, the same for every process and step; None for one that cannot be shown."""
+    name = f"{above}.{key}" if above else key
+    return name if 0 < len(name) <= _LONGEST_NAME and name.isprintable() else None
 
 
 def parse_device(given: object, backend: str | None, before: Mapping[int, Allocator]) -> Allocator | None:
