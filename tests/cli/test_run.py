@@ -275,6 +275,46 @@ def test_a_signal_sent_to_us_reaches_the_command_once(start, name):
     assert (process.returncode, out, err) == (0, b"1\n", b"")
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+def test_a_signal_sent_to_the_whole_group_is_not_passed_on_again(start, name):
+    """`kill %1`, `timeout` and `scancel` reach the command themselves; it hears them once."""
+    source = (
+        "import signal, time\ngot = []\n"
+        f"signal.signal(signal.{name}, lambda *a: got.append(1))\nprint('ready', flush=True)\n"
+        "while not got: time.sleep(0.01)\ntime.sleep(0.5)\nprint(len(got))"
+    )
+    process = start(*PY, source)
+    assert process.stdout.readline() == b"ready\n"
+    os.killpg(process.pid, getattr(signal, name))
+    out, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, out, err) == (0, b"1\n", b"")
+
+
+def test_no_process_of_ours_is_left_when_we_are_killed(start):
+    """After SIGKILL to us the command has a broken pipe, and nothing of ours lives on."""
+    process = start(
+        "sh", "-c", "echo ready; trap '' PIPE; while echo x; do sleep 0.05; done 2>/dev/null; exit 3"
+    )
+    assert process.stdout.readline() == b"ready\n"
+    process.kill()
+    process.wait(timeout=DEADLINE_S)
+    deadline = time.monotonic() + DEADLINE_S
+    while _of_group(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _of_group(process.pid) == []
+
+
+def _of_group(group):
+    """Give the living processes of a process group."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            words = path.read_text().rpartition(")")[2].split()
+            if int(words[2]) == group and words[0] != "Z":
+                found.append(int(path.parent.name))
+    return found
+
+
 def test_who_was_asked_to_stop_leaves_no_incident(start, environ):
     """SIGTERM to us ends the command; that is 143 and nothing to explain."""
     process = start("sh", "-c", "echo ready; exec sleep 1000")
@@ -444,7 +484,7 @@ def test_ctrl_c_reaches_the_command_once_and_is_no_incident(terminal, environ):
         "except KeyboardInterrupt:\n    time.sleep(0.3); print('tidied up'); raise SystemExit(130)"
     )
     shown = terminal(*PY, source)
-    shown.read_until(b"ready")
+    shown.read_until(b"ready\r\n")
     os.write(shown.fd, b"\x03")
     assert shown.read_all().replace(b"^C", b"") == b"ready\r\ntidied up\r\n"
     assert shown.code() == 130

@@ -6,17 +6,20 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from dstop.errors import DstopError
 from dstop.pytorch.run.channel import STDERR, open_channels
 from dstop.pytorch.run.copying import Copier
 from dstop.pytorch.run.evidence import Evidence
 from dstop.pytorch.run.options import plan_run
-from dstop.pytorch.run.spawn import spawn
+from dstop.pytorch.run.spawn import NotStartedError, spawn
 from dstop.pytorch.run.tail import Tail
-from dstop.pytorch.run.watch import drain, take_signals, wait_for
+from dstop.pytorch.run.watch import drain, passed_on, take_signals, wait_for
+from dstop.pytorch.run.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dstop.pytorch.run.channel import Channel
     from dstop.pytorch.run.options import RunOptions
 
 
@@ -25,21 +28,27 @@ def run_command(command: Sequence[str], options: RunOptions, environ: Mapping[st
 
     Raises:
         NotStartedError: when it cannot be started; its exit codes are 126 and 127, as a shell's.
+        DstopError: when there are no descriptors left.
     """
     run = plan_run(command, options, environ)
     evidence = Evidence(options.root, options.kernel_log)
     tail = Tail(options.tail_lines)
     blocked = take_signals()
-    channels = open_channels() if options.tail_lines else ()
+    witness = Witness(passed_on())
+    channels = _channels() if options.tail_lines else ()
     try:
         child = spawn(run.command, run.environ, channels, blocked)
+    except NotStartedError:
+        witness.close()
+        raise
     finally:
         for channel in channels:
             os.close(channel.writes)
     copiers = [Copier(channel, tail) for channel in channels]
     for copier in copiers:
         copier.start()
-    ending = wait_for(child, channels)
+    ending = wait_for(child, channels, witness)
+    witness.close()
     drain(copiers)
     for problem in {copier.problem for copier in copiers if copier.problem is not None}:
         _say(f"cannot write the output of {command[0]}: {problem}: check where it goes")
@@ -51,6 +60,14 @@ def run_command(command: Sequence[str], options: RunOptions, environ: Mapping[st
             _say(line)
     evidence.close()
     return ending.exit_code
+
+
+def _channels() -> tuple[Channel, ...]:
+    try:
+        return open_channels()
+    except OSError as error:
+        message = f"cannot open a pipe or a pseudo terminal for the output: {error.strerror}"
+        raise DstopError(message, fix="use --tail 0") from error
 
 
 def _say(line: str) -> None:

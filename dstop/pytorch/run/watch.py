@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dstop.pytorch.run.channel import Channel
     from dstop.pytorch.run.copying import Copier
+    from dstop.pytorch.run.witness import Witness
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _PASSED_ON = (
@@ -58,16 +59,13 @@ class Ending(Value):
 
 
 def take_signals() -> set[signal.Signals | int]:
-    """Block what we watch for, so that nothing is missed, and give what was blocked before us.
-
-    What is ignored, as SIGHUP is under nohup, stays ignored.
-    """
+    """Block what we watch for, so that nothing is missed, and give what was blocked before us."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an ignored one would take the command's status away
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _watched())
     return set(before)
 
 
-def wait_for(child: int, channels: Sequence[Channel]) -> Ending:
+def wait_for(child: int, channels: Sequence[Channel], witness: Witness) -> Ending:
     """Wait for the end of the command, and meanwhile pass signals on to it and follow the terminal's size."""
     asked: int | None = None
     asked_at = 0.0
@@ -84,7 +82,7 @@ def wait_for(child: int, channels: Sequence[Channel]) -> Ending:
         else:
             if number in _STOPPING:
                 asked, asked_at = number, time.monotonic()
-            if not _reached_it(told, child):
+            if not (_reached_it(told, child) or witness.saw(number)):
                 _send(child, number)
     killed = os.WIFSIGNALED(status)
     return Ending(
@@ -107,9 +105,13 @@ def drain(copiers: Sequence[Copier]) -> None:
                 return
 
 
+def passed_on() -> set[signal.Signals | int]:
+    """Give the signals that are meant for the command; those that are ignored, by nohup for one, stay so."""
+    return {number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN}
+
+
 def _watched() -> set[signal.Signals | int]:
-    wanted = (number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN)
-    return {*wanted, *_OWN}
+    return {*passed_on(), *_OWN}
 
 
 def _is_pending(numbers: Sequence[int]) -> bool:
