@@ -16,15 +16,40 @@ from dstop.model.frame import Frame
 from dstop.testing import frames
 from dstop.ui.app import DstopApp
 from dstop.ui.keys import OVERVIEW_BINDINGS
+from dstop.ui.screens.guest import GuestScreen
+from dstop.ui.screens.process import ProcessScreen
 from dstop.ui.screens.text import TextScreen
 
 MOVES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Characters that move the cursor, reorder or hide what follows."""
 LEAVES = {"q", "f10", "ctrl+c"}
 BOUND = [keys for keys, _ in OVERVIEW_BINDINGS]
-BOUND += [each.key for cls in (DstopApp, TextScreen) for each in cls.BINDINGS if isinstance(each, Binding)]
+BOUND += [
+    each.key
+    for cls in (DstopApp, TextScreen, GuestScreen, ProcessScreen)
+    for each in cls.BINDINGS
+    if isinstance(each, Binding)
+]
 KEYS = sorted({key for keys in BOUND for key in keys.split(",")} - LEAVES)
-OPENING = ["enter", "e", "g", "question_mark", "l", "f9", "slash", "t", "J", "U", "z", "space", "y", "escape"]
+OPENING = [
+    "enter",
+    "enter",
+    "m",
+    "o",
+    "e",
+    "g",
+    "question_mark",
+    "l",
+    "f9",
+    "slash",
+    "t",
+    "J",
+    "U",
+    "z",
+    "space",
+    "y",
+    "escape",
+]
 SIZES = st.tuples(st.integers(1, 220), st.integers(1, 70))
 STEPS = st.one_of(
     st.sampled_from(OPENING), st.sampled_from(KEYS), frames(most_gpus=5, most_processes=6), SIZES

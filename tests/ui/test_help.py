@@ -6,10 +6,12 @@ import pytest
 from stage import Scene, playing
 from textual.binding import Binding
 
-from dstop.draw.help import KEYS, help_lines
+from dstop.draw.help import KEYS, PROCESS_KEYS, help_lines
 from dstop.draw.line import plain
 from dstop.ui.app import DstopApp
 from dstop.ui.keys import OVERVIEW_BINDINGS, OVERVIEW_KEYS
+from dstop.ui.screens.guest import GuestScreen
+from dstop.ui.screens.process import ProcessScreen
 
 NAMES = {
     "↑": "up", "↓": "down", "←": "left", "→": "right", "PgUp": "pageup", "PgDn": "pagedown", "Home": "home",
@@ -51,6 +53,13 @@ def test_every_action_is_named_by_one_of_its_keys():
     actions = bound()
     found = {actions[key] for key in named()}
     assert set(actions.values()) == found
+
+
+def test_the_keys_of_a_process_are_bound_there():
+    """What the help says of the screen of a process is so, and nothing about hooks is left out."""
+    bound_there = {each.key for each in (*ProcessScreen.BINDINGS, *GuestScreen.BINDINGS)}
+    keys = {key for text, _ in PROCESS_KEYS for key in text.split()}
+    assert keys == bound_there - {"e", "T", "K", "I", "y", "n"}
 
 
 def test_no_key_is_named_twice():
