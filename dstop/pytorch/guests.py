@@ -157,6 +157,10 @@ class LiveGuests:
         for process in list(self._lines):
             self._drop(process)
 
+    def _expect(self, process: ProcessId) -> None:
+        with self._lock:
+            self._attached[process] = False
+
     def _to_look_for(self) -> Iterator[ProcessId]:
         """Give the processes attached to; a fresh one is looked at in this step, one that is gone is forgotten."""
         with self._lock:

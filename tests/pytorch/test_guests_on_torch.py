@@ -10,20 +10,25 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 import dstop
+from dstop.errors import AttachError
 from dstop.pytorch.guests import LiveGuests
 from dstop.pytorch.target import find_target
 from dstop.testing.allocator_laws import allocator_laws
 
 PATIENCE_S = 60
 HOOK = Path(dstop.__file__).parent / "pytorch" / "hook.py"
-TRAINING = f"""
-import importlib.util, json, sys, time, torch
+IMPORTED = f"""
+import importlib.util, sys
 spec = importlib.util.spec_from_file_location("dstop.pytorch.hook", {str(HOOK)!r})
 hook = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = hook
 spec.loader.exec_module(hook)
-hook.start()
+"""
+TRAINING = """
+import json, sys, torch
 model = torch.nn.Linear(1000, 1000).cuda()
 optimizer = torch.optim.AdamW(model.parameters())
 kept = [torch.empty(1_000_000 + 1000 * number, device="cuda") for number in range(20)]
@@ -36,12 +41,13 @@ print("ready", flush=True)
 for line in sys.stdin:
     exec(line)
 """
+"""A program of which one step is done; then it does what it is told."""
 
 
 @contextmanager
-def _training(cudasim):
+def _training(cudasim, program=IMPORTED + TRAINING):
     directory = tempfile.mkdtemp(prefix="d-")
-    process = cudasim.start(TRAINING, DSTOP_DIR=directory, CUDASIM_TOTAL="4GiB", DSTOP_BLACK_BOX="0")
+    process = cudasim.start(program, DSTOP_DIR=directory, CUDASIM_TOTAL="4GiB", DSTOP_BLACK_BOX="0")
     guests = LiveGuests()
     try:
         assert process.stdout.readline() == "ready\n", process.stderr.read()
@@ -114,3 +120,24 @@ def test_everything_close_up_is_there(cudasim, tmp_path):
         assert guests.answers() == {}
         assert os.path.exists(f"/proc/{process.pid}")  # noqa: PTH110 - of this process alone
         assert _told(process, "1 + 1") == 2
+
+
+def test_a_process_that_was_attached_to_is_asked_from_then_on(cudasim):
+    """No card lists it, no hook was there: after `attach` its figures come at every step, and end with it."""
+    with _training(cudasim, TRAINING) as (guests, process, me):
+        guests.ask([])
+        assert guests.answers() == {}
+        try:
+            assert guests.attach(me) in {"pep768", "ptrace"}
+        except AttachError as refusal:
+            if "ptrace" in str(refusal):
+                pytest.skip(f"this machine does not let one attach: {refusal}")
+            raise
+        guests.ask([])
+        guest = guests.answers(patience_s=PATIENCE_S)[me]
+        assert guest.devices[0].allocated_bytes == _told(process, "torch.cuda.memory_allocated(0)")
+        process.kill()
+        process.wait()
+        guests.ask([])
+        assert guests.answers() == {}
+        assert guests._attached == {}
