@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dstop.errors import AttachError
-from dstop.pytorch.search import AGAIN_S, Search
+from dstop.pytorch.search import AGAIN_S, BUDGET_S, Search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,7 +38,7 @@ class LiveGuests:
         self._root = root
         self._defer = defer
         self._clock = clock
-        self._search = Search(root, clock)
+        self._search = Search(root, clock, search_s)
         self._lines: dict[ProcessId, Line] = {}
         self._lock = threading.Lock()
         self._attached: dict[ProcessId, bool] = {}

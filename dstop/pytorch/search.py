@@ -41,10 +41,14 @@ class Search:
     Args:
         root: where the process file system is.
         clock: monotonic seconds.
+        budget_s: what a step may take for looking; one process is looked at in any case.
     """
 
-    def __init__(self, root: str = "/proc", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, root: str = "/proc", clock: Callable[[], float] = time.monotonic, budget_s: float = BUDGET_S
+    ) -> None:
         self._root = root
+        self._budget_s = budget_s
         self._clock = clock
         self._seen: dict[ProcessId, _Seen] = {}
         self._is_first = True
@@ -62,10 +66,10 @@ class Search:
         due = sorted(
             (pair for pair in self._seen.items() if pair[1].next_s <= now_s), key=lambda pair: pair[1].next_s
         )
-        end_s = now_s + (FIRST_BUDGET_S if self._is_first else BUDGET_S)
-        for process, seen in due:
+        end_s = now_s + (max(FIRST_BUDGET_S, self._budget_s) if self._is_first else self._budget_s)
+        for number, (process, seen) in enumerate(due):
             self._is_first = False
-            if self._clock() > end_s:
+            if number and self._clock() > end_s:
                 return
             seen.next_s = now_s + AGAIN_S
             connection = self._look(process, seen)
