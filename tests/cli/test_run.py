@@ -480,7 +480,7 @@ def test_both_streams_on_one_terminal_keep_their_order(terminal):
 def test_ctrl_c_reaches_the_command_once_and_is_no_incident(terminal, environ):
     """The terminal sends it to both of us; the command ends by it, we say nothing."""
     source = (
-        "import time\nprint('ready', flush=True)\ntry:\n    time.sleep(1000)\n"
+        "import time\ntry:\n    print('ready', flush=True); time.sleep(1000)\n"
         "except KeyboardInterrupt:\n    time.sleep(0.3); print('tidied up'); raise SystemExit(130)"
     )
     shown = terminal(*PY, source)

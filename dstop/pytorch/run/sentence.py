@@ -48,8 +48,7 @@ def _why(told: Exit, oom: Sequence[Incident], at_ns: int) -> str | None:
         return _of_device(oom, at_ns)
     killed = told.memory_events.get("oom_kill", 0)
     if killed:
-        limit = "" if told.memory_max_bytes is None else f" of {bytes_text(told.memory_max_bytes)}"
-        return f"the kernel killed {_processes(killed)} at the memory limit{limit} of the control group"
+        return f"the kernel killed {_processes(killed)} of its control group{_limit(told)}"
     if told.host_oom_kills:
         return f"the kernel killed {_processes(told.host_oom_kills)} on this host for want of memory"
     found = next((found for line in told.kernel_lines if (found := _XID.search(line))), None)
@@ -57,6 +56,14 @@ def _why(told: Exit, oom: Sequence[Incident], at_ns: int) -> str | None:
         code = int(found[1])
         return f"the driver reported Xid {code}: {xid_meaning(code)}"
     return None
+
+
+def _limit(told: Exit) -> str:
+    """Name the limit that was met. Without an `oom` of the group it was the host, or a group above, that had no more."""
+    is_own = told.memory_events.get("oom", 1) > 0
+    if told.memory_max_bytes is None or not is_own:
+        return " for want of memory"
+    return f" at its memory limit of {bytes_text(told.memory_max_bytes)}"
 
 
 def _of_device(oom: Sequence[Incident], at_ns: int) -> str:

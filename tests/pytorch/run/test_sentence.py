@@ -59,7 +59,15 @@ def test_the_kernel_kills_at_a_limit():
         code=None, signal=9, signal_name="SIGKILL", memory_events={"oom_kill": 1}, memory_max_bytes=8 << 30
     )
     assert ending_line("python", told, (), AT_NS) == (
-        "python was killed by SIGKILL (the kernel killed a process at the memory limit of 8.0G of the control group)"
+        "python was killed by SIGKILL (the kernel killed a process of its control group at its memory limit of 8.0G)"
+    )
+
+
+def test_a_kill_without_its_own_limit_names_none():
+    """When the group itself never met its limit, the host or a group above had no more memory."""
+    told = Exit(code=1, memory_events={"oom": 0, "oom_kill": 2}, memory_max_bytes=8 << 30)
+    assert "(the kernel killed 2 processes of its control group for want of memory)" in ending_line(
+        "p", told, (), 1
     )
 
 
