@@ -30,10 +30,16 @@ class LiveGuests:
         root: where the process file system is.
         clock: monotonic seconds.
         defer: steps to let pass before hooks are looked for: the first screen does not wait for that.
+        search_s: what a step may take to look for hooks.
     """
 
     def __init__(
-        self, root: str = "/proc", *, clock: Callable[[], float] = time.monotonic, defer: int = 0
+        self,
+        root: str = "/proc",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        defer: int = 0,
+        search_s: float = BUDGET_S,
     ) -> None:
         self._root = root
         self._defer = defer
@@ -96,11 +102,16 @@ class LiveGuests:
         """Bring the hook in; from then on it is asked at every step, also where no card lists the process."""
         from dstop.pytorch import close_up  # noqa: PLC0415 - for who looks closer
 
-        how = close_up.attach(
-            process, self._root, timeout_s=timeout_s or close_up.ATTACH_S, without_torch=without_torch
-        )
-        with self._lock:
-            self._attached[process] = False
+        from dstop.pytorch.attach import WaitingForGilError  # noqa: PLC0415 - the same
+
+        try:
+            how = close_up.attach(
+                process, self._root, timeout_s=timeout_s or close_up.ATTACH_S, without_torch=without_torch
+            )
+        except WaitingForGilError:
+            self._expect(process)  # it is in, and comes up by itself
+            raise
+        self._expect(process)
         return how
 
     def detach(self, process: ProcessId) -> None:
