@@ -101,7 +101,6 @@ class LiveGuests:
     ) -> str:
         """Bring the hook in; from then on it is asked at every step, also where no card lists the process."""
         from dstop.pytorch import close_up  # noqa: PLC0415 - for who looks closer
-
         from dstop.pytorch.attach import WaitingForGilError  # noqa: PLC0415 - the same
 
         try:
