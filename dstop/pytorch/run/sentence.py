@@ -59,7 +59,7 @@ def _why(told: Exit, oom: Sequence[Incident], at_ns: int) -> str | None:
 
 
 def _limit(told: Exit) -> str:
-    """Name the limit that was met. Without an `oom` of the group it was the host, or a group above, that had no more."""
+    """Name the limit that was met; without an `oom` of the group it was the host's memory, or that of a group above."""
     is_own = told.memory_events.get("oom", 1) > 0
     if told.memory_max_bytes is None or not is_own:
         return " for want of memory"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import signal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +17,9 @@ from dstop.pytorch.run.environment import HookOptions
 from dstop.pytorch.run.evidence import Evidence, signal_name
 from dstop.pytorch.run.options import RunOptions, plan_run
 from dstop.pytorch.run.watch import Ending
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GROUP = "sys/fs/cgroup/job"
 
@@ -63,17 +66,8 @@ def run(tmp_path):
 
 def _ending(**how):
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Ending(
-        **{
-            "code": 1,
-            "signal": None,
-            "core_dumped": False,
-            "usage": usage,
-            "asked": None,
-            "asked_s": None,
-            **how,
-        }
-    )
+    usual = {"code": 1, "signal": None, "core_dumped": False, "usage": usage, "asked": None, "asked_s": None}
+    return Ending(**usual | how)
 
 
 def _killed(**how):
@@ -90,7 +84,7 @@ def test_a_kill_by_the_control_group_is_told_with_its_figures(host, run, tmp_pat
     evidence.close()
     (told,) = list_incidents(tmp_path / "i")
     assert line == (
-        "python was killed by SIGKILL (the kernel killed a process at the memory limit of 16.0G of the control group)"
+        "python was killed by SIGKILL (the kernel killed a process of its control group at its memory limit of 16.0G)"
         f": dstop doctor {told.directory}"
     )
     assert told.exit is not None
