@@ -57,8 +57,8 @@ def _inject(pid: int, text: bytes, deadline: float, cancelled: Event, *, main_on
         plan = make_plan(pid, memory)
         delivery = Delivery(memory, plan.mailbox, status.inner_pid)
         delivery.claim(deadline, cancelled)
-        launcher = Launcher(plan, main_only=main_only)
-        how = launcher.launch(deadline, cancelled)
+        launcher = Launcher(plan, deadline, cancelled, main_only=main_only)
+        how = launcher.launch()
         ended = delivery.deliver(text, max(deadline, time.monotonic() + _AFTER_LAUNCH_S), cancelled)
     return Injection(
         how=how,

@@ -34,19 +34,21 @@ class NoSafePointError(AttachError):
 class Launcher:
     """Looks at the threads of one target until one can be borrowed."""
 
-    def __init__(self, plan: Plan, *, main_only: bool) -> None:
+    def __init__(self, plan: Plan, deadline: float, cancelled: Event, *, main_only: bool) -> None:
         self.samples = 0
         self._plan = plan
         self._around = plan.around
         self._main_only = main_only
-        self._tracer = Tracer(plan.pid)
+        self._deadline = deadline
+        self._cancelled = cancelled
+        self._tracer = Tracer(plan.pid, deadline, cancelled)
 
     @property
     def longest_stop_us(self) -> float:
         """Give the longest time that one thread of the target stood still."""
         return self._tracer.longest_stop_ns / 1e3
 
-    def launch(self, deadline: float, cancelled: Event) -> str:
+    def launch(self) -> str:
         """Send one thread through the routine and name the safe point it stood at.
 
         A thread that sleeps is preferred: then the one that trains is not stopped at all. Else the main thread is
@@ -55,12 +57,11 @@ class Launcher:
         pid = self._plan.pid
         how = self._try_sleepers(include_main=True)
         while how is None:
-            self._tracer.let_late_ones_go()
-            if cancelled.is_set():
+            if self._cancelled.is_set():
                 raise AttachError(
                     f"attaching to process {pid} was interrupted", fix="nothing was changed in it"
                 )
-            if time.monotonic() > deadline:
+            if time.monotonic() > self._deadline:
                 raise self._gave_up()
             how = self._try(pid)
             if how is None and self.samples % _SAMPLES_A_ROUND == 0:
@@ -69,7 +70,7 @@ class Launcher:
                 self._around = self._around._replace(stacks=stacks_of(mappings(pid)))
                 how = self._try_sleepers(include_main=False)
             if how is None:
-                cancelled.wait(random.uniform(_SHORTEST_NAP_S, _LONGEST_NAP_S))  # noqa: S311 - not a secret
+                self._cancelled.wait(random.uniform(_SHORTEST_NAP_S, _LONGEST_NAP_S))  # noqa: S311 - not a secret
         return how
 
     def _try_sleepers(self, *, include_main: bool) -> str | None:

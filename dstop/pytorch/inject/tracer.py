@@ -1,7 +1,8 @@
 """Stopping one thread for a moment, and letting it go whatever happens.
 
 A thread is seized, stopped, looked at and detached in one go: between two looks nothing of the target is traced. All
-of it belongs to the calling thread of dstop; when that ends, or is killed, the kernel lets go by itself.
+of it belongs to the calling thread of dstop; when that ends, or is killed, the kernel lets go by itself, also of a
+thread that was asked to stop and has not yet.
 """
 
 from __future__ import annotations
@@ -19,23 +20,24 @@ from dstop.pytorch.memory import no_permission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from threading import Event
 
 _SPINS = 60
 _NAP_S = 0.00005
-_STOP_WITHIN_S = 0.05
 
 
 class Tracer:
     """Stops threads of one process, one at a time, and keeps count of how long they stood."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, deadline: float, cancelled: Event) -> None:
         self.pid = pid
         self.longest_stop_ns = 0
-        self._late: set[int] = set()
+        self._deadline = deadline
+        self._cancelled = cancelled
 
     @contextmanager
     def stopped(self, thread: int) -> Iterator[bool]:
-        """Stop a thread for the body of a `with`; False when it is gone or does not stop now."""
+        """Stop a thread for the body of a `with`; False when it is gone."""
         with undisturbed():
             running_ns = self._stop(thread)
             if running_ns is None:
@@ -47,29 +49,13 @@ class Tracer:
                 _let_go(thread)
                 self.longest_stop_ns = max(self.longest_stop_ns, time.perf_counter_ns() - running_ns)
 
-    def let_late_ones_go(self) -> None:
-        """Detach threads that stopped only after we had given up on them: they were in an uninterruptible sleep."""
-        for thread in tuple(self._late):
-            try:
-                status = ptrace.wait_status(thread)
-            except ProcessLookupError:
-                self._late.discard(thread)
-                continue
-            if status is not None:
-                self._late.discard(thread)
-                if os.WIFSTOPPED(status):
-                    _let_go(thread, 0 if status >> 16 else os.WSTOPSIG(status))
-
     def _stop(self, thread: int) -> int | None:
-        """Give the time at which the thread was last seen running; None when it did not stop."""
-        if thread in self._late or not self._seize(thread):
+        """Give the time at which the thread was last seen running; None when it is gone."""
+        if not self._seize(thread):
             return None
-        deadline = time.monotonic() + _STOP_WITHIN_S
         try:
             ptrace.interrupt(thread)
-            return self._await_stop(thread, deadline)
-        except ProcessLookupError:
-            return None
+            return self._await_stop(thread)
         except OSError as reason:
             if reason.errno == errno.ESRCH:
                 return None
@@ -86,15 +72,17 @@ class Tracer:
             raise no_permission(self.pid) from None
         return True
 
-    def _await_stop(self, thread: int, deadline: float) -> int | None:
+    def _await_stop(self, thread: int) -> int | None:
+        """Wait until the thread that was asked to stop does.
+
+        It must be waited for: one that gets no CPU now, or sleeps uninterruptibly, would stop later and stay so.
+        """
         spins = 0
         while True:
             asked_ns = time.perf_counter_ns()
             status = ptrace.wait_status(thread)
             if status is None:
-                if time.monotonic() > deadline:
-                    self._late.add(thread)
-                    return None
+                self._give_up_in_time()
                 spins += 1
                 if spins > _SPINS:
                     time.sleep(_NAP_S)
@@ -107,6 +95,13 @@ class Tracer:
                 # A signal came first: it is the target's, and is passed on.
                 ptrace.go_on(thread, os.WSTOPSIG(status))
 
+    def _give_up_in_time(self) -> None:
+        if time.monotonic() > self._deadline or self._cancelled.is_set():
+            raise AttachError(
+                f"a thread of process {self.pid} does not stop: it gets no CPU, or is in an uninterruptible sleep",
+                fix="try again later",
+            )
+
     def _refuse_group_stop(self, thread: int, signal: int) -> None:
         if signal != ptrace.SIGTRAP:
             _let_go(thread)
@@ -115,9 +110,9 @@ class Tracer:
             )
 
 
-def _let_go(thread: int, signal: int = 0) -> None:
+def _let_go(thread: int) -> None:
     try:
-        ptrace.detach(thread, signal)
+        ptrace.detach(thread)
     except OSError as reason:
         if reason.errno != errno.ESRCH:  # killed meanwhile
             raise

@@ -114,6 +114,18 @@ def test_no_safe_point_is_an_answer(python, start_target) -> None:
     assert target.goes_on()
 
 
+def test_a_thread_that_does_not_stop_in_time_is_not_left_to_stop_later(python, start_target) -> None:
+    """It sleeps uninterruptibly, cannot be stopped before it wakes, and must then go on as if it had not been asked."""
+    target = start_target(python, "vfork")
+    assert target.until(lambda: target.get(8) == 1)
+    with pytest.raises(AttachError, match="does not stop"):
+        inject(target.pid, target.text, timeout_s=0.1, main_only=True)
+    assert target.goes_on()
+    assert target.unharmed()
+    assert inject(target.pid, target.text, timeout_s=30, main_only=True).status == "done"
+    assert target.hits == 1
+
+
 class Forbidding(TargetMemory):
     """A kernel that lets /proc/PID/mem override no page protection (proc_mem.force_override=never)."""
 
@@ -136,7 +148,7 @@ def test_a_kernel_that_forbids_writing_text_is_served_by_the_tracer(python, star
             delivery = Delivery(memory, plan.mailbox, target_status(target.pid).inner_pid)
             deadline = time.monotonic() + 30
             delivery.claim(deadline, cancelled)
-            Launcher(plan, main_only=False).launch(deadline, cancelled)
+            Launcher(plan, deadline, cancelled, main_only=False).launch()
             delivery.deliver(target.text.encode() + b"\0", deadline, cancelled)
             return plan.written
 

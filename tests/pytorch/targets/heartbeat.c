@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,6 +53,16 @@ void spin_ms(int ms) {
 int sleep_ms(int ms) {
     struct timespec nap = {ms / 1000, (ms % 1000) * 1000000L};
     return nanosleep(&nap, 0);
+}
+
+/* The calling thread is in an uninterruptible sleep until its child has ended. */
+void vfork_ms(int ms) {
+    struct timespec nap = {ms / 1000, (ms % 1000) * 1000000L};
+    if (vfork() == 0) {
+        nanosleep(&nap, 0);
+        _exit(0);
+    }
+    wait(0);
 }
 
 void malloc_ms(int ms) {

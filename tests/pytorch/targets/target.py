@@ -8,7 +8,8 @@ heartbeat, and the modes that need C do not work.
 
 Modes: sleep, recv and joinmain block the main thread for ever; busy, gc, malloc, numpy and threads8 compute and check
 what they computed; cmalloc is in malloc and free without the GIL; gilsleep is in C for a second with the GIL, then in
-Python for a while; nap is one relative nanosleep of two seconds without the GIL.
+Python for a while; nap is one relative nanosleep of two seconds without the GIL; vfork sleeps uninterruptibly, without
+the GIL, for a second and a half at a time.
 """
 
 import contextlib
@@ -191,6 +192,15 @@ def nap_once():
     time.sleep(1e6)
 
 
+def sleep_uninterruptibly():
+    ready()
+    while not tick():
+        put(HELD, 1)
+        library.vfork_ms(1500)
+        put(HELD, 0)
+        time.sleep(0.05)
+
+
 MODES = {
     "sleep": sleep,
     "recv": recv,
@@ -203,5 +213,6 @@ MODES = {
     "threads8": eight_threads,
     "gilsleep": hold_the_gil,
     "nap": nap_once,
+    "vfork": sleep_uninterruptibly,
 }
 MODES[mode]()

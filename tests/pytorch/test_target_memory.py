@@ -1,0 +1,150 @@
+"""Reading and writing another process' memory, finding CPython in it, and the statement that is run there."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from dstop.errors import AttachError
+from dstop.pytorch.bootstrap import bootstrap
+from dstop.pytorch.memory import MOST_BYTES, MemoryRefusedError, TargetMemory, no_permission
+from dstop.pytorch.python_image import find_python
+
+READY = "import time; print('ready', flush=True); time.sleep(1000)"
+
+
+def test_memory_is_read_and_written() -> None:
+    """A process may do so with its own; short of that nothing differs from another's."""
+    buffer = ctypes.create_string_buffer(b"abcdefgh", 16)
+    address = ctypes.addressof(buffer)
+    with TargetMemory.open(os.getpid()) as memory:
+        assert memory.read(address, 4) == b"abcd"
+        assert memory.u64(address) == int.from_bytes(b"abcdefgh", "little")
+        memory.write(address + 2, b"XY")
+        assert buffer.value == b"abXYefgh"
+        assert memory.read(address, 0) == b""
+
+
+def test_memory_that_is_not_mapped_is_refused() -> None:
+    """As an error for the user, with its address."""
+    with TargetMemory.open(os.getpid()) as memory:
+        with pytest.raises(MemoryRefusedError, match="0x10 cannot be read"):
+            memory.read(16, 8)
+        with pytest.raises(MemoryRefusedError, match="0x10 cannot be written"):
+            memory.write(16, b"x")
+
+
+@pytest.mark.parametrize(
+    ("address", "size"), [(-1, 8), (1 << 63, 8), ((1 << 63) - 4, 8), (4096, MOST_BYTES + 1)]
+)
+def test_addresses_and_sizes_that_cannot_be_are_refused(address: int, size: int) -> None:
+    """They come from images that lie: nothing is asked of the kernel."""
+    with TargetMemory.open(os.getpid()) as memory, pytest.raises(AttachError, match="memory that cannot be"):
+        memory.read(address, size)
+
+
+def test_a_process_that_ended_says_so() -> None:
+    """The file stays open, but there is nothing behind it."""
+    process = subprocess.Popen([sys.executable, "-c", READY], stdout=subprocess.PIPE)
+    assert process.stdout.readline()
+    with TargetMemory.open(process.pid) as memory:
+        python = find_python(process.pid, memory)
+        process.kill()
+        process.communicate()
+        with pytest.raises(AttachError, match="ended meanwhile"):
+            memory.read(python.image.base, 64)
+
+
+def test_closing_twice_is_closing_once() -> None:
+    """And a pid that nobody has is refused at once."""
+    memory = TargetMemory.open(os.getpid())
+    memory.close()
+    memory.close()
+    with pytest.raises(AttachError, match="no such process"):
+        TargetMemory.open(1 << 22)
+    assert "no such process" in str(no_permission(1 << 22))
+
+
+def test_the_lock_is_one_openers() -> None:
+    """The second one gets it when the first has closed."""
+    with TargetMemory.open(os.getpid()) as first, TargetMemory.open(os.getpid()) as second:
+        assert first.lock()
+        assert not second.lock()
+        first.close()
+        assert second.lock()
+
+
+def test_every_interpreter_is_found(pythons: dict[str, str]) -> None:
+    """With its version, whether its code is in the executable or in a library."""
+    for version, path in pythons.items():
+        with subprocess.Popen([path, "-c", READY], stdout=subprocess.PIPE) as process:
+            try:
+                assert process.stdout.readline()
+                with TargetMemory.open(process.pid) as memory:
+                    python = find_python(process.pid, memory)
+                    assert python.minor == int(version.split(".")[1])
+                    assert not python.free_threaded
+                    assert python.symbol("PyGILState_Ensure").address > python.image.base
+                    with pytest.raises(AttachError, match="has no symbol PyNothing"):
+                        python.symbol("PyNothing")
+            finally:
+                process.kill()
+
+
+def test_a_program_that_is_not_python_is_refused() -> None:
+    """It is named, because it may be the launcher of the right one."""
+    process = subprocess.Popen([shutil.which("cat") or "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        assert process.stdout.read(1) == b"x"
+        with (
+            TargetMemory.open(process.pid) as memory,
+            pytest.raises(AttachError, match="is not a Python process"),
+        ):
+            find_python(process.pid, memory)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _run(source: str, names: dict[str, object]) -> None:
+    exec(bootstrap(source, "/tmp/ü'", None, "ptrace"), names)  # noqa: S102, S108 - what a target does with it
+
+
+def test_the_statement_calls_start_and_leaves_no_name() -> None:
+    """It binds nothing where it runs."""
+    seen: list[tuple[object, ...]] = []
+    names: dict[str, object] = {}
+    sys.dstop_test_seen = seen
+    try:
+        _run("import sys\ndef start(*args):\n    sys.dstop_test_seen.append((*args, __name__))\n", names)
+    finally:
+        del sys.dstop_test_seen
+    assert seen == [("/tmp/ü'", None, "ptrace", "_dstop_hook")]  # noqa: S108 - not a file
+    assert set(names) == {"__builtins__"}
+
+
+@pytest.mark.parametrize(
+    "source", ["def start(*a): raise SystemExit(3)", "syntax error", "raise KeyboardInterrupt", ""]
+)
+def test_nothing_escapes_the_statement(source: str) -> None:
+    """Not even what would end the interpreter, nor a hook that an old Python cannot read."""
+    names: dict[str, object] = {}
+    _run(source, names)
+    assert set(names) == {"__builtins__"}
+
+
+def test_the_statement_is_one_expression_of_ascii() -> None:
+    """Every way in carries it unchanged."""
+    text = bootstrap("# ü\n'''\"\"\"'''\ndef start(*args): pass", "/tmp", "/tmp/x", "pep768")  # noqa: S108 - not files
+    assert text.isascii()
+    assert text.count("\n") == 1
+    compile(text.strip(), "statement", "eval")
+    with pytest.raises(ValueError, match="NUL"):
+        bootstrap("a\0b", None, None, "ptrace")
