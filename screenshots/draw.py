@@ -24,6 +24,8 @@ SHOWN = {
     "out-of-memory": "out-of-memory",
     "jobs": "jobs",
     "process": "process",
+    "allocator": "allocator",
+    "segments": "segments",
     "gpu": "gpu",
     "light-theme": "theme-light",
 }

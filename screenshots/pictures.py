@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
 SMALL, USUAL, BIG = (80, 24), (120, 40), (200, 60)
-STEADY_S, STALE_S, FULL_S, HANG_S, GONE_S, LOADING_S = 30.0, 104.0, 149.5, 156.0, 180.0, 216.0
+STEADY_S, STALE_S, NEARLY_S, FULL_S, HANG_S, GONE_S, LOADING_S = (
+    30.0,
+    104.0,
+    142.5,
+    149.5,
+    156.0,
+    180.0,
+    216.0,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +106,21 @@ PICTURES: tuple[Picture, ...] = (
     Picture(name="process", keys=("enter",), then_s=2),
     Picture(name="process-small", size=SMALL, keys=("enter",), then_s=2),
     Picture(name="process-ended", scene=Scene(at_s=FULL_S), keys=("M", "home", "enter"), then_s=3),
+    Picture(name="process-big", size=BIG, scene=Scene(at_s=NEARLY_S), keys=("4", "enter"), then_s=2),
+    Picture(name="process-to-attach-small", size=SMALL, keys=("4", "down", "enter", "A")),
+    Picture(name="process-refused-small", size=SMALL, keys=("2", "down", "enter", "A", "y", "p", "p")),
+    Picture(
+        name="process-ascii-small", size=SMALL, scene=Scene(settings=Settings(ascii=True)), keys=("enter",)
+    ),
+    Picture(name="process-light", scene=Scene(at_s=NEARLY_S, theme="light"), keys=("4", "enter"), then_s=2),
+    Picture(name="allocator", scene=Scene(at_s=NEARLY_S), keys=("4", "enter"), then_s=2),
+    Picture(name="segments", scene=Scene(at_s=NEARLY_S), keys=("4", "enter", "m")),
+    Picture(name="segments-small", size=SMALL, scene=Scene(at_s=NEARLY_S), keys=("4", "enter", "m")),
+    Picture(name="stacks", scene=Scene(at_s=32.0), keys=("enter", "H", "a", "p", "p"), then_s=1),
+    Picture(name="summary-small", size=SMALL, keys=("enter", "s")),
+    Picture(name="ranks", scene=Scene(at_s=NEARLY_S), keys=("4", "enter", "o"), then_s=1),
+    Picture(name="ranks-small", size=SMALL, scene=Scene(at_s=NEARLY_S), keys=("4", "enter", "o"), then_s=1),
+    Picture(name="model-small", size=SMALL, keys=("enter", "M")),
     Picture(name="gpu", scene=Scene(at_s=FULL_S - 2), keys=("M", "home", "g"), then_s=2),
     Picture(name="gpu-small", size=SMALL, scene=Scene(mig=True), keys=("g",), then_s=2),
     Picture(name="gpu-terse", scene=Scene(broken=True), keys=("5", "g"), then_s=2),

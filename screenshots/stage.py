@@ -26,7 +26,7 @@ from dstop.sources.demo.story import LOOP_S
 from dstop.ui.app import DstopApp
 from dstop.ui.poller import Poller
 from dstop.ui.screens.base import FrameScreen
-from dstop.ui.screens.inside import InsideScreen
+from dstop.ui.screens.guest import GuestScreen
 from dstop.ui.screens.overview import OverviewScreen
 from dstop.ui.screens.process import ProcessScreen
 from dstop.units import MIB
@@ -233,7 +233,7 @@ class Stage:
         """Wait for the thread that asks a process what it is."""
         screen = self.app.screen
         for _ in range(_MOST_WAITS):
-            asking = isinstance(screen, InsideScreen) and screen.waiting
+            asking = isinstance(screen, GuestScreen) and screen.asking
             reading = (
                 isinstance(screen, ProcessScreen) and self.app.hands is not None and screen.detail is None
             )

@@ -79,7 +79,7 @@ PROCESS_KEYS: Sequence[tuple[str, str]] = (
     ("m", "map of the allocator's segments"),
     ("a", "who allocated what is alive"),
     ("s", "torch.cuda.memory_summary"),
-    ("o", "ranks of the job, side by side"),
+    ("o", "the ranks of its job"),
     ("M", "modules, optimizers"),
     ("H", "record allocations, or stop"),
     ("w", "write a snapshot"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3", "/torch/")
 _MOST_PLACES = 6
-_INDENT = 24
+_INDENT = 26
 NOT_RECORDED = "allocations are not recorded: H records them from now on (a little slower), H again stops it"
 
 

@@ -27,6 +27,7 @@ NCCL_BYTES = 742 * MIB
 BATCH_S = 6.0
 """From the first layer forward to the optimizer's step."""
 _FORWARD, _BACKWARD = 0.42, 0.88
+_FIRST_BATCH_S = TRAINING_AGE_S - STEP_S
 _BLOCK = 512
 """What every request is rounded up to (kMinBlockSize of CUDACachingAllocator)."""
 _PENDING_BYTES = 268 * MIB
@@ -102,7 +103,7 @@ def neighbour_allocator(neighbour: Neighbour, gpu_uuid: str) -> Allocator:
 
 def wave_at(age_s: float) -> float:
     """Give the share of a batch's activations that is alive: up forward, down backward, none in the optimizer."""
-    part = (age_s - TRAINING_AGE_S) % BATCH_S / BATCH_S
+    part = (age_s - _FIRST_BATCH_S) % BATCH_S / BATCH_S
     if part < _FORWARD:
         return part / _FORWARD
     return max(0.0, 1 - (part - _FORWARD) / (_BACKWARD - _FORWARD))
@@ -126,8 +127,7 @@ def _peaks(card: Card, age_s: float, world_size: int) -> tuple[int, int]:
         held = rank_bytes(card, Phase.TRAINING, second, world_size)
         reserved = max(0, held - CONTEXT_BYTES - NCCL_BYTES)
         most_reserved = max(most_reserved, reserved)
-        if second >= TRAINING_AGE_S + STEP_S:
-            most_allocated = max(most_allocated, _allocated(card, reserved, second, world_size, 1.0))
+        most_allocated = max(most_allocated, _allocated(card, reserved, second, world_size, 1.0))
         second += 1
     return most_allocated, most_reserved
 

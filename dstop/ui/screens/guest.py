@@ -60,6 +60,11 @@ class GuestScreen(TextScreen):
         return self.frame.guests.get(self.process_id) if self.frame is not None else None
 
     @property
+    def asking(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._busy)
+
+    @property
     def area(self) -> tuple[int, int]:
         """Leave the prompt its line."""
         width, height = super().area
@@ -165,7 +170,7 @@ class GuestScreen(TextScreen):
 
     def refusal_lines(self, width: int) -> list[Line]:
         """Say what is being waited for; else why the last thing was not done, and what to do about it."""
-        if self._busy:
+        if self.asking:
             return [fit_line(((f" asking {self.process_id.pid} …", "note"),), width)]
         if self._refusal is None:
             return []

@@ -48,11 +48,6 @@ class InsideScreen(GuestScreen):
         """Whose screen it is."""
         return self._whose
 
-    @property
-    def waiting(self) -> bool:
-        """Whether an answer is still to come."""
-        return ASKED in self._busy
-
     def on_mount(self) -> None:
         """Ask."""
         super().on_mount()
