@@ -44,7 +44,7 @@ def parse_hello(reply: Mapping[str, object], process: ProcessId) -> Guest:
         rank=count(reply.get("rank"), MOST_INDEX),
         local_rank=count(reply.get("local_rank"), MOST_INDEX),
         world_size=count(reply.get("world_size"), MOST_INDEX),
-        devices=_devices(reply.get("devices"), backend, {}),
+        devices=_devices(reply.get("devices"), backend, {}, {}),
         history=reply.get("history") is True,
         black_box=reply.get("black_box") is True,
         incidents=_incidents(reply.get("incidents"), 0),
@@ -76,7 +76,7 @@ def parse_stats(reply: Mapping[str, object], before: Guest) -> Guest:
         stale_s=None,
         torch_version=torch,
         cuda_initialized=initialized,
-        devices=_devices(reply.get("devices"), before.backend, known),
+        devices=_devices(reply.get("devices"), before.backend, known, why),
         history=reply.get("history") is True,
         incidents=_incidents(reply.get("incidents"), before.incidents),
         unavailable={**kept, **_absent(torch, initialized=initialized), **why},
@@ -89,10 +89,12 @@ def _absent(torch: str | None, *, initialized: bool) -> dict[str, str]:
     return {} if initialized else {"devices": _NO_CUDA}
 
 
-def _devices(value: object, backend: str | None, before: Mapping[int, Allocator]) -> tuple[Allocator, ...]:
+def _devices(
+    value: object, backend: str | None, before: Mapping[int, Allocator], why: Mapping[str, str]
+) -> tuple[Allocator, ...]:
     found: dict[int, Allocator] = {}
     for entry in items(value, MOST_DEVICES):
-        device = parse_device(entry, backend, before)
+        device = parse_device(entry, backend, before, why)
         if device is not None:
             found.setdefault(device.index, device)
     return tuple(found[index] for index in sorted(found))

@@ -75,19 +75,22 @@ def _joined(above: str, key: str) -> str | None:
     return name if 0 < len(name) <= _LONGEST_NAME and name.isprintable() else None
 
 
-def parse_device(given: object, backend: str | None, before: Mapping[int, Allocator]) -> Allocator | None:
+def parse_device(
+    given: object, backend: str | None, before: Mapping[int, Allocator], why: Mapping[str, str] | None = None
+) -> Allocator | None:
     """Make an Allocator of one entry of `devices`; None where not even its index can be read.
 
     Args:
         given: `{index, uuid, stats, unavailable}`.
         backend: the allocator; those that are not PyTorch's own count less.
         before: what is known of the devices already, by index: a hook need not repeat the UUID.
+        why: the reasons of the reply, for what no device has.
     """
     entry = mapping(given)
     index = count(entry.get("index"), MOST_DEVICES)
     if index is None:
         return None
-    why = reasons(entry.get("unavailable"))
+    why = {**(why or {}), **reasons(entry.get("unavailable"))}
     uuid = card_uuid(entry.get("uuid"))
     if uuid is None and index in before:
         uuid = before[index].gpu_uuid

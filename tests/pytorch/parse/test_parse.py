@@ -147,6 +147,8 @@ def test_an_old_torch_and_a_device_without_stats_say_why():
     bare = _device(_stats(None, unavailable={"stats": "no context on this device"}))
     assert bare.reserved_bytes is None
     assert bare.unavailable["reserved_bytes"] == "no context on this device"
+    every = _device({**_stats(None), "unavailable": {"stats": "the allocator pluggable keeps no counters"}})
+    assert every.unavailable["num_ooms"] == "the allocator pluggable keeps no counters"
 
 
 def test_a_uuid_is_written_as_the_driver_does():
