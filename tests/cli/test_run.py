@@ -247,6 +247,43 @@ def test_a_reader_that_goes_away_ends_the_command(environ):
     assert done.stdout == b"y\n"
 
 
+def test_output_that_cannot_be_written_is_a_failure(environ):
+    """A full disk is told, and does not look like success."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >/dev/full', "sh", *DSTOP, "--", "sh", "-c", "echo x"],
+        env=environ,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr == b"dstop: cannot write the output of sh: No space left on device: check where it goes\n"
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_stays_closed_and_no_file_of_ours_takes_its_place(environ, tmp_path, closed):
+    """Daemons are started so: the command's streams are those it would have without us."""
+    file = tmp_path / "told"
+    look = (
+        "import os, sys; there = [n for n in range(3) if os.path.exists(f'/proc/self/fd/{n}')]\n"
+        "file = os.open(sys.argv[1], os.O_CREAT | os.O_TRUNC | os.O_WRONLY); os.write(file, str(there).encode())"
+    )
+    told = []
+    for before in ([*DSTOP, "--"], []):
+        script = f'"$@" {closed}'
+        done = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", *before, sys.executable, *PY[1:], look, str(file)],
+            env=environ,
+            capture_output=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        told.append((done.returncode, done.stdout, done.stderr, file.read_text()))
+    assert told[0] == told[1]
+
+
 def test_a_grandchild_that_keeps_the_pipe_does_not_hang_us(run):
     """A daemon that inherited the output does not keep us when the command has ended."""
     done = run("sh", "-c", "sleep 1000 & echo $!; exit 0")

@@ -18,7 +18,7 @@ from dstop.model.value import Value
 _PIPE_BYTES = 1 << 20
 _NO_SIZE = struct.pack("HHHH", 0, 0, 0, 0)
 
-STDOUT, STDERR = 1, 2
+STDIN, STDOUT, STDERR = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -34,18 +34,30 @@ class Channel(Value):
     is_terminal: bool
 
 
-def open_channels() -> tuple[Channel, ...]:
-    """Open what the command's output goes through; a stream that is closed stays closed.
+def hold_closed_streams() -> frozenset[int]:
+    """Fill the numbers of our standard streams that are closed, before a file of ours gets one, and give them.
+
+    They are closed for the command too: what fills them is not inherited.
+    """
+    closed: set[int] = set()
+    for stream in (STDIN, STDOUT, STDERR):
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)  # the lowest free number, which is this one
+            closed.add(stream)
+    return frozenset(closed)
+
+
+def open_channels(closed: frozenset[int]) -> tuple[Channel, ...]:
+    """Open what the command's output goes through, but for streams that are closed.
 
     Raises:
         OSError: when there are no more descriptors or pseudo terminals.
     """
     groups: dict[tuple[int, int], tuple[int, ...]] = {}
-    for stream in (STDOUT, STDERR):
-        try:
-            found = os.fstat(stream)
-        except OSError:
-            continue
+    for stream in sorted({STDOUT, STDERR} - closed):
+        found = os.fstat(stream)
         place = (found.st_dev, found.st_ino)
         groups[place] = (*groups.get(place, ()), stream)
     return tuple(_open(streams) for streams in groups.values())

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from dstop.errors import DstopError
-from dstop.pytorch.run.channel import STDERR, open_channels
+from dstop.pytorch.run.channel import STDERR, hold_closed_streams, open_channels
 from dstop.pytorch.run.copying import Copier
 from dstop.pytorch.run.evidence import Evidence
 from dstop.pytorch.run.options import plan_run
@@ -26,16 +26,19 @@ if TYPE_CHECKING:
 def run_command(command: Sequence[str], options: RunOptions, environ: Mapping[str, str]) -> int:
     """Run the command and give our exit code: its own, or 128 and the number of the signal that ended it.
 
+    It is 1 when the command did not fail and its output could not be written.
+
     Raises:
         NotStartedError: when it cannot be started; its exit codes are 126 and 127, as a shell's.
         DstopError: when there are no descriptors left.
     """
+    closed = hold_closed_streams()
     run = plan_run(command, options, environ)
     evidence = Evidence(options.root, options.kernel_log)
     tail = Tail(options.tail_lines)
     blocked = take_signals()
     witness = Witness(passed_on())
-    channels = _channels() if options.tail_lines else ()
+    channels = _channels(closed) if options.tail_lines else ()
     try:
         child = spawn(run.command, run.environ, channels, blocked)
     except NotStartedError:
@@ -50,7 +53,8 @@ def run_command(command: Sequence[str], options: RunOptions, environ: Mapping[st
     ending = wait_for(child, channels, witness)
     witness.close()
     drain(copiers)
-    for problem in {copier.problem for copier in copiers if copier.problem is not None}:
+    problems = {copier.problem for copier in copiers if copier.problem is not None}
+    for problem in problems:
         _say(f"cannot write the output of {command[0]}: {problem}: check where it goes")
     if ending.is_bad:
         from dstop.pytorch.run.bad_end import leave_incident  # noqa: PLC0415 - a good end needs none of it
@@ -59,12 +63,12 @@ def run_command(command: Sequence[str], options: RunOptions, environ: Mapping[st
         if line is not None:
             _say(line)
     evidence.close()
-    return ending.exit_code
+    return ending.exit_code or int(bool(problems))
 
 
-def _channels() -> tuple[Channel, ...]:
+def _channels(closed: frozenset[int]) -> tuple[Channel, ...]:
     try:
-        return open_channels()
+        return open_channels(closed)
     except OSError as error:
         message = f"cannot open a pipe or a pseudo terminal for the output: {error.strerror}"
         raise DstopError(message, fix="use --tail 0") from error
