@@ -45,9 +45,11 @@ for line in sys.stdin:
 
 
 @contextmanager
-def _training(cudasim, program=IMPORTED + TRAINING):
+def _training(cudasim, program=IMPORTED + TRAINING, **environment):
     directory = tempfile.mkdtemp(prefix="d-")
-    process = cudasim.start(program, DSTOP_DIR=directory, CUDASIM_TOTAL="4GiB", DSTOP_BLACK_BOX="0")
+    process = cudasim.start(
+        program, DSTOP_DIR=directory, CUDASIM_TOTAL="4GiB", DSTOP_BLACK_BOX="0", **environment
+    )
     guests = LiveGuests()
     try:
         assert process.stdout.readline() == "ready\n", process.stderr.read()
@@ -99,6 +101,30 @@ def test_the_map_is_that_of_torch(cudasim):
         assert sum(segment.allocated_bytes for segment in segments) == device.allocated_bytes
         for segment in segments:
             assert sum(block.size_bytes for block in segment.blocks) == segment.total_bytes
+
+
+def test_an_allocator_that_is_not_pytorchs_says_less_and_nothing_wrong(cudasim):
+    """Under cudaMallocAsync what it does not count is absent with the reason; what it does is right."""
+    conf = "backend:cudaMallocAsync"
+    with _training(cudasim, PYTORCH_CUDA_ALLOC_CONF=conf, PYTORCH_ALLOC_CONF=conf) as (guests, process, me):
+        guest = _step(guests, me)
+        assert (guest.backend, guest.allocator_conf) == ("cudaMallocAsync", conf)
+        (device,) = guest.devices
+        assert device.allocated_bytes == _told(process, "torch.cuda.memory_allocated(0)")
+        assert device.requested_bytes is None
+        assert device.unavailable["requested_bytes"] == "the cudaMallocAsync allocator does not count it"
+        assert list(allocator_laws(device)) == []
+
+
+def test_expandable_segments_keep_the_laws(cudasim):
+    """Segments that grow are told as such, and come to what is reserved."""
+    conf = "expandable_segments:True"
+    with _training(cudasim, PYTORCH_CUDA_ALLOC_CONF=conf, PYTORCH_ALLOC_CONF=conf) as (guests, _process, me):
+        (device,) = _step(guests, me).devices
+        segments = guests.segments(me).segments
+        assert any(segment.expandable for segment in segments)
+        assert sum(segment.total_bytes for segment in segments) == device.reserved_bytes
+        assert list(allocator_laws(device)) == []
 
 
 def test_everything_close_up_is_there(cudasim, tmp_path):
