@@ -42,7 +42,7 @@ _POLL_S = 0.002
 _TRACED_S = 0.5
 """How long somebody may debug the target before that is taken for more than another dstop going in."""
 
-_TAKEN_S = 2.0
+_TAKEN_S = 1.0
 """How much longer to wait when a thread has taken the request but has not run it yet."""
 
 
@@ -224,7 +224,7 @@ class _Ladder:
             if runtime is None:
                 return False
             self._say("asking its threads to run the hook (PEP 768)")
-            text = bootstrap(self._source, place.directory, place.path, PEP768)
+            text = bootstrap(self._source, place.directory, place.path, PEP768, apart=True)
             with held_back() as signals:
                 path = publish(target, place, text, self._root)
                 outcome = make_request(

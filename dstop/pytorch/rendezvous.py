@@ -43,6 +43,7 @@ _LONGEST_PATH = 107
 """sun_path has 108 bytes (unix(7)); the hook binds by the whole path."""
 
 _SWEPT = re.compile(r"([0-9]{1,10})-([0-9]{1,20})\.(sock|py)")
+_UNFINISHED = re.compile(r"\.[0-9]{1,10}-[0-9]{1,20}\.py\.[0-9]{1,10}")
 _MOST_SWEPT = 512
 
 _YOUNG_S = 10.0
@@ -261,8 +262,8 @@ def _names(folder: int) -> list[str]:
 
 
 def _is_left_over(name: str, folder: int, root: str, young_s: float) -> bool:
-    match = _SWEPT.fullmatch(name)
-    if match is None or read_start(int(match[1]), root) == match[2]:
+    match, unfinished = _SWEPT.fullmatch(name), _UNFINISHED.fullmatch(name) is not None
+    if not unfinished and (match is None or read_start(int(match[1]), root) == match[2]):
         return False
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -270,6 +271,8 @@ def _is_left_over(name: str, folder: int, root: str, young_s: float) -> bool:
         return False
     if time.time() - found.st_ctime < young_s:
         return False
+    if match is None:
+        return stat.S_ISREG(found.st_mode)
     if match[3] == "py":
         return stat.S_ISREG(found.st_mode) and not _is_there(f"{match[1]}-{match[2]}.sock", folder)
     return stat.S_ISSOCK(found.st_mode) and _is_dead(name, folder)

@@ -210,6 +210,18 @@ def test_ctrl_c_takes_the_request_back(start_314: Callable[..., Program]) -> Non
     assert not [name for name in program.files() if name.endswith(".py")]
 
 
+def test_what_a_killed_dstop_left_is_taken_back_by_the_next(start_314: Callable[..., Program]) -> None:
+    """No thread finds out hours later that the script is gone."""
+    program = start_314(ASLEEP)
+    dstop = _dstop(program)
+    assert _wait_for(lambda: _threads_that_wait(program))
+    dstop.kill()
+    dstop.communicate()
+    _attach(program).client.close()
+    assert _threads_that_wait(program) == []
+    assert not [name for name in program.files() if name.endswith(".py")]
+
+
 def _dstop(program: Program, timeout_s: float = 30) -> subprocess.Popen[str]:
     """Start another dstop that attaches."""
     source = (
@@ -341,6 +353,32 @@ def test_nobody_is_nobody() -> None:
     """A number that no process has."""
     with pytest.raises(AttachError, match="there is no process"):
         attach(2**22 + 1)
+
+
+def test_a_container_is_attached_to_from_the_host() -> None:
+    """Its own PIDs, mounts and network, and a /tmp that the host does not see."""
+    unshare = ["unshare", *([] if os.geteuid() == 0 else ["-Ur"]), "-mpnfiu", "--mount-proc"]
+    try:
+        permitted = subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode == 0
+    except OSError:
+        permitted = False
+    if not permitted:
+        pytest.skip("unshare is not there, or not permitted")
+    folder = tempfile.mkdtemp(prefix="ds-")
+    hide = f'mount -t tmpfs -o mode=755 none "{folder}" && exec "$@"'
+    command = [*unshare, "sh", "-c", hide, "sh", sys.executable, "-I", "-c", ASLEEP]
+    program = Program(command, f"{folder}/d")
+    children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    try:
+        attached = attach(int(children[0]), timeout_s=PATIENCE_S, without_torch=True)
+        with attached.client as client:
+            assert client.ask("hello")["pid"] == attached.target.inner_pid == 1
+        assert program.files() == []
+    finally:
+        os.kill(int(children[0]), signal.SIGKILL)
+        said = program.process.communicate()[1]
+        Path(folder).rmdir()
+    assert "Traceback" not in said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")

@@ -207,6 +207,7 @@ def test_what_the_dead_have_left_is_swept(target: Target, listener: Callable[[Pa
     listener(folder / "999999997-2.sock")
     (folder / "999999997-2.py").write_text("in use")
     (folder / "notes.txt").write_text("a stranger's")
+    (folder / ".17-815.py.4711").write_text("half of a scr")
     listener(folder / place.name).close()
     publish(target, place, "ours")
     parent = find_target(os.getppid())

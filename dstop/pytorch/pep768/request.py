@@ -75,11 +75,17 @@ def make_request(
 def _ask(
     runtime: Runtime, target: Target, path: bytes, asked: list[Thread], *, everybody: bool, root: str
 ) -> dict[int, int]:
-    """Ask the main thread, or all that have not been asked yet; gives how often each of them has run so far."""
+    """Ask the main thread, or all that have not been asked yet; gives how often each of them has run so far.
+
+    Those that wait since a dstop was killed are always among them: their requests have to be taken back, too.
+    """
     living = living_threads(target.pid, target.inner_pid, root)
     threads = runtime.threads(frozenset(living))
     known = {thread.address for thread in asked}
-    fresh = [thread for thread in (threads if everybody else threads[:1]) if thread.address not in known]
+    left = [thread for thread in threads[1:] if thread.pending and thread.path == path]
+    fresh = [
+        thread for thread in (threads if everybody else (*threads[:1], *left)) if thread.address not in known
+    ]
     runs = switches(target.pid, [living[thread.native_id] for thread in fresh], root)
     for thread in fresh:
         asked.append(thread)

@@ -105,6 +105,8 @@ class Runtime:
     def arm(self, thread: Thread, path: bytes) -> bool:
         """Ask one thread to run a script at its next safe point; False when it is gone or somebody else asked first.
 
+        A request for this very script is one that a dstop left behind when it was killed: it becomes ours.
+
         A thread that ends between the look and the write would have its freed memory written to. So the look is one
         read right before, the writes are three, and `living_threads` leaves out threads that come and go.
         """
@@ -114,8 +116,10 @@ class Runtime:
                 fix="start it with DSTOP_DIR set to a directory with a shorter name",
             )
         now = self.thread(thread.address)
-        if now is None or now.native_id != thread.native_id or now.pending:
+        if now is None or now.native_id != thread.native_id:
             return False
+        if now.pending:
+            return now.path == path
         at, offsets = thread.address, self._offsets
         self._memory.write(at + offsets.script_path, path + b"\0")
         self._memory.write(at + offsets.pending, struct.pack("<i", 1))

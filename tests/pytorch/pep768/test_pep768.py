@@ -175,6 +175,17 @@ def test_a_request_of_somebody_else_stays(memory: Memory) -> None:
     assert (now.pending, now.path) == (True, b"/tmp/pdb.py")
 
 
+def test_a_request_that_a_killed_dstop_left_becomes_ours(memory: Memory) -> None:
+    """It is not written again, and it is taken back with the others."""
+    runtime = _runtime(memory)
+    thread = runtime.threads(LIVING)[1]
+    runtime.arm(thread, SCRIPT)
+    memory.writes.clear()
+    assert runtime.arm(thread, SCRIPT)
+    assert memory.writes == []
+    assert runtime.disarm(thread, SCRIPT)
+
+
 def test_a_thread_that_became_another_is_not_asked(memory: Memory) -> None:
     """Its memory was given to the next one, or to something that is no thread."""
     runtime = _runtime(memory)

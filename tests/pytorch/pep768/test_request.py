@@ -27,12 +27,18 @@ class Runtime:
         """Have threads of these kernel numbers; `takers` take a request as soon as it is there."""
         self.natives = natives
         self.takers = takers
+        self.left: set[int] = set()
+        """Those for which a request waits from before."""
         self.armed: list[int] = []
         self.disarmed: list[int] = []
 
     def threads(self, living: frozenset[int]) -> tuple[Thread, ...]:
         """Give them, the first is the main thread."""
-        return tuple(Thread(number, 0, 0, number, False, b"") for number in self.natives if number in living)
+        return tuple(
+            Thread(number, 0, 0, number, number in self.left, PATH)
+            for number in self.natives
+            if number in living
+        )
 
     def arm(self, thread: Thread, path: bytes) -> bool:
         """Note the request."""
@@ -86,6 +92,14 @@ def test_the_main_thread_is_asked_alone_first(helper: int) -> None:
     runtime = Runtime([os.getpid(), helper], {os.getpid()})
     assert _request(runtime, arrived=lambda: bool(runtime.armed)) == Outcome(1, 1)
     assert (runtime.armed, runtime.disarmed) == ([os.getpid()], [os.getpid()])
+
+
+def test_what_a_killed_dstop_left_is_taken_back_too(helper: int) -> None:
+    """Otherwise that thread would look for a script that is not there any more."""
+    runtime = Runtime([os.getpid(), helper], {os.getpid()})
+    runtime.left = {helper}
+    assert _request(runtime, arrived=lambda: bool(runtime.armed)) == Outcome(2, 1)
+    assert sorted(runtime.disarmed) == sorted([os.getpid(), helper])
 
 
 def test_the_others_are_asked_when_it_does_not_come(helper: int) -> None:
