@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dstop.pytorch.inject.plan import Plan
     from dstop.pytorch.inject.registers import Registers
 
-_SHORTEST_NAP_S, _LONGEST_NAP_S = 0.0005, 0.004
+_SHORTEST_NAP_S, _LONGER_BY_S = 0.0005, 0.0035
 _SAMPLES_A_ROUND = 8
 
 
@@ -70,7 +70,7 @@ class Launcher:
                 self._around = self._around._replace(stacks=stacks_of(mappings(pid)))
                 how = self._try_sleepers(include_main=False)
             if how is None:
-                self._cancelled.wait(random.uniform(_SHORTEST_NAP_S, _LONGEST_NAP_S))  # noqa: S311 - not a secret
+                self._cancelled.wait(_nap_s())
         return how
 
     def _try_sleepers(self, *, include_main: bool) -> str | None:
@@ -114,6 +114,11 @@ class Launcher:
             f"process {self._plan.pid} stood at no safe point ({self.samples} looks)",
             fix="try again, or start it with `dstop run` next time",
         )
+
+
+def _nap_s() -> float:
+    """Give a time at random, without the weight of importing `random`."""
+    return _SHORTEST_NAP_S + _LONGER_BY_S * os.urandom(1)[0] / 255
 
 
 def send(thread: int, registers: Registers, plan: Plan) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from dstop.errors import AttachError
 from dstop.pytorch.inject import ptrace
+from dstop.pytorch.inject.checks import check_free, target_status
 from dstop.pytorch.inject.undisturbed import undisturbed
 from dstop.pytorch.memory import no_permission
 
@@ -46,8 +47,10 @@ class Tracer:
             try:
                 yield True
             finally:
+                # Taken before: the thread runs again within that call, and where it takes our CPU the call is long.
+                stopped_ns = time.perf_counter_ns() - running_ns
                 _let_go(thread)
-                self.longest_stop_ns = max(self.longest_stop_ns, time.perf_counter_ns() - running_ns)
+                self.longest_stop_ns = max(self.longest_stop_ns, stopped_ns)
 
     def _stop(self, thread: int) -> int | None:
         """Give the time at which the thread was last seen running; None when it is gone."""
@@ -69,6 +72,7 @@ class Tracer:
         except OSError as reason:
             if reason.errno == errno.ESRCH:
                 return False
+            check_free(self.pid, target_status(thread))
             raise no_permission(self.pid) from None
         return True
 
