@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
+import re
+
+_SECTION = re.compile(r"^(?=# -- )", re.MULTILINE)
+"""Where the hook may be cut: its headings, which stand between definitions."""
+_FUTURE = "from __future__ import annotations\n"
+
 _BODY = """\
 try:
     hook = {'__name__': '_dstop_hook'}
-    exec(compile(source, '<dstop hook>', 'exec'), hook)
+    for part in parts:
+        exec(compile(part, '<dstop hook>', 'exec'), hook)
     hook['start'](directory, path, how)
 except BaseException:
     pass
 """
 
 
-def bootstrap(source: str, directory: str | None, path: str | None, how: str) -> str:
+_APART = """\
+try:
+    import _thread
+    _thread.start_new_thread(exec, (body, names))
+except BaseException:
+    pass
+"""
+
+
+def bootstrap(source: str, directory: str | None, path: str | None, how: str, *, apart: bool = False) -> str:
     """Give one expression statement that runs `source` in a dict of its own and calls its `start`.
 
+    Args:
+        source: of the hook.
+        directory: for its socket.
+        path: of its socket.
+        how: which way it comes in.
+        apart: whether in a thread of its own: whose thread runs the statement is then held up for a moment only.
+
     PyRun_SimpleString runs it in the target's `__main__`: an expression binds no name there. Everything is caught,
-    SystemExit too, which would end the target. ASCII, so that every way in carries it unchanged.
+    SystemExit too, which would end the target. ASCII, so that every way in carries it unchanged. The hook is compiled
+    section by section: a compiler holds the GIL, and all of it at once would hold it for twenty milliseconds.
     """
     if "\0" in source:
         raise ValueError("the source of the hook holds a NUL")
-    names = {
+    names: dict[str, object] = {
         "__name__": "_dstop_bootstrap",
-        "source": source,
+        "parts": sections(source),
         "directory": directory,
         "path": path,
         "how": how,
     }
-    return f"__import__('builtins').exec({_BODY!r}, {names!a})\n"
+    if apart:
+        names = {"__name__": "_dstop_bootstrap", "body": _BODY, "names": names}
+    return f"__import__('builtins').exec({_APART if apart else _BODY!r}, {names!a})\n"
+
+
+def sections(source: str) -> tuple[str, ...]:
+    """Cut the hook at its headings; each piece can be compiled by itself, in this order."""
+    first, *rest = _SECTION.split(source)
+    return (first, *(_FUTURE + part for part in rest))

@@ -11,7 +11,6 @@ import sys
 import pytest
 
 from dstop.errors import AttachError
-from dstop.pytorch.bootstrap import bootstrap
 from dstop.pytorch.memory import MOST_BYTES, MemoryRefusedError, TargetMemory, no_permission
 from dstop.pytorch.python_image import find_python
 
@@ -111,40 +110,3 @@ def test_a_program_that_is_not_python_is_refused() -> None:
     finally:
         process.kill()
         process.communicate()
-
-
-def _run(source: str, names: dict[str, object]) -> None:
-    exec(bootstrap(source, "/tmp/ü'", None, "ptrace"), names)  # noqa: S102, S108 - what a target does with it
-
-
-def test_the_statement_calls_start_and_leaves_no_name() -> None:
-    """It binds nothing where it runs."""
-    seen: list[tuple[object, ...]] = []
-    names: dict[str, object] = {}
-    sys.dstop_test_seen = seen
-    try:
-        _run("import sys\ndef start(*args):\n    sys.dstop_test_seen.append((*args, __name__))\n", names)
-    finally:
-        del sys.dstop_test_seen
-    assert seen == [("/tmp/ü'", None, "ptrace", "_dstop_hook")]  # noqa: S108 - not a file
-    assert set(names) == {"__builtins__"}
-
-
-@pytest.mark.parametrize(
-    "source", ["def start(*a): raise SystemExit(3)", "syntax error", "raise KeyboardInterrupt", ""]
-)
-def test_nothing_escapes_the_statement(source: str) -> None:
-    """Not even what would end the interpreter, nor a hook that an old Python cannot read."""
-    names: dict[str, object] = {}
-    _run(source, names)
-    assert set(names) == {"__builtins__"}
-
-
-def test_the_statement_is_one_expression_of_ascii() -> None:
-    """Every way in carries it unchanged."""
-    text = bootstrap("# ü\n'''\"\"\"'''\ndef start(*args): pass", "/tmp", "/tmp/x", "pep768")  # noqa: S108 - not files
-    assert text.isascii()
-    assert text.count("\n") == 1
-    compile(text.strip(), "statement", "eval")
-    with pytest.raises(ValueError, match="NUL"):
-        bootstrap("a\0b", None, None, "ptrace")
