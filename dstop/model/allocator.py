@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Allocator(Value):
-    """One device of one process. `requested <= allocated <= active <= reserved`, in bytes.
+    """One device of one process. `allocated <= active <= reserved` and `requested <= active`, in bytes.
 
-    What lies between two neighbours: rounding; freed but in use by another stream; cached (free for this process
-    alone); and above `reserved`, what the process holds that is not the allocator's (context, NCCL, libraries).
+    What lies between: freed but in use by another stream (active); cached (free for this process alone); and above
+    `reserved`, what the process holds that is not the allocator's (context, NCCL, libraries). Blocks that wait for
+    another stream are still requested and no longer allocated, so `requested` may exceed `allocated`.
     Source of every figure: `torch.cuda.memory_stats`.
     """
 
