@@ -420,14 +420,15 @@ class Terminal:
         if self.pid == 0:
             os.execvpe(words[0], words, env)  # noqa: S606 - the point of it
         self.seen = b""
+        self.at = 0
 
-    def read_until(self, text: bytes) -> bytes:
-        """Read until this text was seen, or the end, and give everything so far."""
+    def read_until(self, text: bytes) -> None:
+        """Read until this text was seen after what was last read for."""
         deadline = time.monotonic() + DEADLINE_S
-        while text not in self.seen and time.monotonic() < deadline and self._read():
+        while text not in self.seen[self.at :] and time.monotonic() < deadline and self._read():
             pass
-        assert text in self.seen, self.seen[-2000:]
-        return self.seen
+        assert text in self.seen[self.at :], self.seen[-2000:]
+        self.at = self.seen.index(text, self.at) + len(text)
 
     def read_all(self) -> bytes:
         """Read to the end."""
@@ -539,14 +540,28 @@ def test_ctrl_z_stops_both_and_fg_goes_on(environ):
         shell.read_until(b"ready\r\n")
         os.write(shell.fd, b"\x1a")
         shell.read_until(b"Stopped")
+        shell.read_until(b"\n$ ")
         os.write(shell.fd, b"fg\n")
+        shell.read_until(b"got $x")  # the shell names what it continues
         os.write(shell.fd, b"word\n")
         shell.read_until(b"got word")
+        shell.read_until(b"$ ")
         os.write(shell.fd, b"exit 9\n")
         shell.read_all()
         assert shell.code() == 9
     finally:
         shell.close()
+
+
+def test_an_interactive_shell_has_job_control(terminal):
+    """`dstop run -- bash` is a shell like any other, whose programs carry the hook."""
+    shown = terminal("bash", "--norc", "--noprofile", "-i")
+    shown.read_until(b"# " if os.geteuid() == 0 else b"$ ")
+    os.write(shown.fd, b"echo $((6*7)) ${DSTOP_RUN:+hooked}\n")
+    shown.read_until(b"42 hooked\r\n")
+    os.write(shown.fd, b"exit 9\n")
+    assert b"no job control" not in shown.read_all()
+    assert shown.code() == 9
 
 
 def test_a_pipe_and_a_terminal_are_told_apart(environ):

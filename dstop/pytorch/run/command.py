@@ -10,6 +10,7 @@ from dstop.errors import DstopError
 from dstop.pytorch.run.channel import STDERR, hold_closed_streams, open_channels
 from dstop.pytorch.run.copying import Copier
 from dstop.pytorch.run.evidence import Evidence
+from dstop.pytorch.run.interactive import needs_terminal
 from dstop.pytorch.run.options import plan_run
 from dstop.pytorch.run.spawn import NotStartedError, spawn
 from dstop.pytorch.run.tail import Tail
@@ -35,10 +36,10 @@ def run_command(command: Sequence[str], options: RunOptions, environ: Mapping[st
     closed = hold_closed_streams()
     run = plan_run(command, options, environ)
     evidence = Evidence(options.root, options.kernel_log)
-    tail = Tail(options.tail_lines)
+    tail = Tail(0 if needs_terminal(run.command) else options.tail_lines)
     blocked = take_signals()
     witness = Witness(passed_on())
-    channels = _channels(closed) if options.tail_lines else ()
+    channels = _channels(closed) if tail.most_lines else ()
     try:
         child = spawn(run.command, run.environ, channels, blocked)
     except NotStartedError:

@@ -54,7 +54,7 @@ def _why(told: Exit, oom: Sequence[Incident], at_ns: int) -> str | None:
     found = next((found for line in told.kernel_lines if (found := _XID.search(line))), None)
     if found is not None:
         code = int(found[1])
-        return f"the driver reported Xid {code}: {xid_meaning(code)}"
+        return f"meanwhile the driver reported Xid {code}: {xid_meaning(code)}"
     return None
 
 

@@ -21,7 +21,7 @@ class Tail:
     """
 
     def __init__(self, most_lines: int, most_bytes: int = MOST_BYTES) -> None:
-        self._most_lines = most_lines
+        self.most_lines = most_lines
         self._most_bytes = most_bytes
         self._pieces: deque[bytes] = deque()
         self._bytes = 0
@@ -39,17 +39,17 @@ class Tail:
         """Give the last lines as text, without what the terminal would not show; an unfinished one counts."""
         with self._lock:
             data = b"".join(self._pieces)
-        shown = _shown(data, self._most_lines)[-self._most_bytes :]
+        shown = _shown(data, self.most_lines)[-self._most_bytes :]
         if not shown:
             return ()
-        lines = shown.removesuffix(b"\n").split(b"\n")[-self._most_lines :]
+        lines = shown.removesuffix(b"\n").split(b"\n")[-self.most_lines :]
         return tuple(_ESCAPES.sub("", line.rstrip(b"\r").decode(errors="replace")) for line in lines)
 
     def _shrink(self) -> None:
         self._drop_old()
         if self._bytes <= self._most_bytes:
             return
-        shown = _shown(b"".join(self._pieces), self._most_lines)[-self._most_bytes :]
+        shown = _shown(b"".join(self._pieces), self.most_lines)[-self._most_bytes :]
         self._pieces = deque([shown])
         self._bytes = len(shown)
 
@@ -57,7 +57,7 @@ class Tail:
         """Keep from the end the pieces that hold one line end more than is asked for."""
         ends = held = kept = 0
         for piece in reversed(self._pieces):
-            if ends > self._most_lines:
+            if ends > self.most_lines:
                 break
             ends += piece.count(b"\n")
             held += len(piece)

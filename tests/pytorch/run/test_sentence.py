@@ -80,7 +80,9 @@ def test_the_kernel_kills_on_the_host():
 def test_the_driver_reports():
     """An Xid comes with its meaning."""
     told = Exit(code=1, kernel_lines=("NVRM: Xid (PCI:0000:01:00): 79, pid=1, GPU has fallen",))
-    assert "the driver reported Xid 79: the GPU has fallen off the bus" in ending_line("p", told, (), AT_NS)
+    assert "(meanwhile the driver reported Xid 79: the GPU has fallen off the bus" in ending_line(
+        "p", told, (), AT_NS
+    )
 
 
 def test_the_hint_can_be_pasted():
