@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import sys
 import pytest
 
 from dstop.errors import AttachError
+from dstop.pytorch.elf import Symbol
 from dstop.pytorch.memory import MOST_BYTES, MemoryRefusedError, TargetMemory, no_permission
-from dstop.pytorch.python_image import find_python
+from dstop.pytorch.python_image import _described, _not_python, find_python
 
 READY = "import time; print('ready', flush=True); time.sleep(1000)"
 
@@ -110,3 +112,61 @@ def test_a_program_that_is_not_python_is_refused() -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+class _Named:
+    """An image that defines a few symbols."""
+
+    def __init__(self, path: str, *names: str) -> None:
+        self.path = path
+        self._names = names
+
+    def symbol(self, name: str) -> Symbol | None:
+        return Symbol(0, 8) if name in self._names else None
+
+
+class _Version:
+    """Memory that holds Py_Version and nothing else."""
+
+    def read(self, address: int, size: int) -> bytes:  # noqa: ARG002 - as Readable has it
+        return 0x030D00F0.to_bytes(size, "little")
+
+
+@pytest.mark.parametrize(
+    ("path", "names", "free_threaded"),
+    [
+        ("/usr/lib/libpython3.13.so.1.0", (), False),
+        ("/usr/lib/libpython3.13t.so.1.0", (), True),
+        ("/usr/bin/python3.14t", (), True),
+        ("/opt/app/server", ("_Py_DecRefShared",), True),
+        ("/opt/app/server", (), False),
+    ],
+)
+def test_a_free_threaded_build_is_told(path: str, names: tuple[str, ...], free_threaded: bool) -> None:
+    """By its name, or by a symbol that only such builds define."""
+    assert _described(_Named(path, *names), _Version()).free_threaded == free_threaded
+
+
+def test_the_version_is_read_or_named() -> None:
+    """Python 3.10 has no Py_Version: there the name of the library must do."""
+    assert _described(_Named("/opt/app/server", "Py_Version"), _Version()).minor == 13
+    assert _described(_Named("/usr/lib/libpython3.10.so.1.0"), _Version()).minor == 10
+    assert _described(_Named("/opt/app/server"), _Version()).minor is None
+
+
+@pytest.mark.parametrize(
+    ("images", "without_symbols", "says"),
+    [
+        ({"/usr/bin/python3.12": 0}, "/usr/bin/python3.12", "without the symbols"),
+        ({"/opt/pypy/bin/pypy3": 0, "/opt/pypy/lib/libpypy3.10-c.so": 0}, None, "is PyPy"),
+        ({"/usr/bin/bash": 0}, None, r"\(bash\) is not a Python process"),
+        ({}, None, "kernel thread"),
+    ],
+)
+def test_what_is_not_cpython_is_told_apart(
+    images: dict[str, int], without_symbols: str | None, says: str
+) -> None:
+    """Each has its own next step."""
+    error = _not_python(900, images, without_symbols)
+    assert re.search(says, error.message)
+    assert error.fix

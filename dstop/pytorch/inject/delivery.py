@@ -65,7 +65,7 @@ class Delivery:
             if old is None or not still_used(old, self._process, time.monotonic()):
                 break
             if old.status in (Status.WAITING, Status.RUNNING):
-                raise _still_waiting(pid, "an earlier attach")
+                raise _still_waiting(pid, "an earlier attach", old.status)
             if time.monotonic() > deadline or cancelled.is_set():
                 raise AttachError(
                     f"an earlier attach to process {pid} was cut short a moment ago",
@@ -127,11 +127,13 @@ def _unfinished(pid: int, box: Mailbox) -> Status:
     if box.status == Status.RUNNING:
         return Status.RUNNING
     if box.status == Status.WAITING:
-        raise _still_waiting(pid, "the hook")
+        raise _still_waiting(pid, "the hook", box.status)
     raise AttachError(f"process {pid} did not run the routine in time", fix="it gets no CPU time: try again")
 
 
-def _still_waiting(pid: int, who: str) -> StillWaitingError:
+def _still_waiting(pid: int, who: str, status: int) -> StillWaitingError:
+    if status == Status.RUNNING:
+        return StillWaitingError(f"{who} still runs in process {pid}", fix="try again in a moment")
     return StillWaitingError(
         f"{who} waits for the GIL of process {pid}, which a call into C holds",
         fix="it comes up by itself when that call returns: try again then",
