@@ -18,7 +18,7 @@ from dstop.pytorch.memory import TargetMemory
 from dstop.pytorch.python_image import find_python
 from dstop.pytorch.refusals import TracedError, find_standing, refusal, torch_refusal
 from dstop.pytorch.rendezvous import find_socket, prepare, publish, sweep, withdraw
-from dstop.pytorch.target import ended, find_target, is_alive
+from dstop.pytorch.target import ended, find_target, is_alive, is_stopped, stopped
 from dstop.pytorch.turn import turn
 from dstop.pytorch.whereabouts import whereabouts
 
@@ -125,7 +125,7 @@ class _Ladder:
         """Try one way after the other; gives the one that worked. Without a `client` afterwards none did."""
         if self._arrived(_FIRST_PING_S):
             return PRESENT
-        if self._silent and not self._older:
+        if self._silent and not self._older and not is_stopped(self._target, self._root):
             self._say("a hook is there and does not answer: waiting for it")
             self._wait(self._deadline_s)
             return PRESENT
@@ -174,6 +174,8 @@ class _Ladder:
         """Give the connection, or say that the hook is on its way and not there."""
         if self.client is not None:
             return Attached(self.client, self._target, how)
+        if is_stopped(self._target, self._root):
+            raise stopped(self._target)
         where = whereabouts(self._target.pid, self._root)
         raise WaitingForGilError(
             f"the hook in process {self._target.pid} ({self._target.command}) waits for the GIL: a C call holds it"

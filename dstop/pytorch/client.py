@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from dstop.errors import AttachError
 from dstop.pytorch.rendezvous import find_socket, opened
 from dstop.pytorch.sockets import connect_beneath, peer_uid
-from dstop.pytorch.target import ended, find_target, is_alive
+from dstop.pytorch.target import ended, find_target, is_alive, is_stopped, stopped
 from dstop.pytorch.wire import MOST_REQUEST_BYTES, Reader, encode
 from dstop.sources.procfs.reading import clean
 
@@ -152,6 +152,9 @@ class Client:
                 return messages[0]
 
     def _no_answer(self, timeout_s: float) -> NoAnswerError:
+        if is_stopped(self.target):
+            error = stopped(self.target)
+            return NoAnswerError(error.message, fix=error.fix)
         return NoAnswerError(
             f"process {self.target.pid} ({self.target.command}) does not answer within {timeout_s:g} s:"
             " some thread holds the GIL in a C call",

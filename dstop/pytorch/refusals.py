@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dstop.errors import AttachError
 from dstop.model.value import Value
-from dstop.pytorch.target import ended
+from dstop.pytorch.target import ended, stopped
 from dstop.sources.procfs.facts import user_name
 from dstop.sources.procfs.namespace import own_container
 from dstop.sources.procfs.reading import as_count, read_text
@@ -155,12 +155,7 @@ def _is_forbidden(target: Target, _: Standing) -> AttachError | None:
 
 
 def _is_stopped(target: Target, _: Standing) -> AttachError | None:
-    if target.state != "T":
-        return None
-    return AttachError(
-        f"{_named(target)} is stopped (SIGSTOP, or Ctrl-Z in its terminal)",
-        fix=f"let it go on: kill -CONT {target.pid}",
-    )
+    return stopped(target) if target.state == "T" else None
 
 
 def _is_traced(target: Target, standing: Standing) -> AttachError | None:

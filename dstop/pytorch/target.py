@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from dstop.errors import AttachError
 from dstop.model.guest import ProcessId
@@ -123,18 +123,18 @@ def ended(target: Target) -> AttachError:
     )
 
 
-def check_alive(target: Target, root: str = "/proc") -> None:
-    """Make sure that a failure is not simply the end of the process.
-
-    Raises:
-        AttachError: when it has ended.
-    """
-    if not is_alive(target, root):
-        _raise(ended(target))
+def stopped(target: Target) -> AttachError:
+    """Say that the process stands still, and how it goes on."""
+    return AttachError(
+        f"process {target.pid} ({target.command}) is stopped (SIGSTOP, or Ctrl-Z in its terminal)",
+        fix=f"let it go on: kill -CONT {target.pid}",
+    )
 
 
-def _raise(error: AttachError) -> NoReturn:
-    raise error
+def is_stopped(target: Target, root: str = "/proc") -> bool:
+    """Whether it stands still: stopped, or by a debugger."""
+    stat = read_stat(target.pid, root)
+    return stat is not None and stat.state in "Tt"
 
 
 def read_start(pid: int, root: str = "/proc") -> str | None:

@@ -18,7 +18,7 @@ import pytest
 
 from dstop.errors import AttachError
 from dstop.pytorch.attach import Attached, WaitingForGilError, attach, hook_source
-from dstop.pytorch.client import ping
+from dstop.pytorch.client import NoAnswerError, ping
 from dstop.pytorch.memory import TargetMemory
 from dstop.pytorch.pep768.threads import find_runtime
 from dstop.pytorch.python_image import find_python
@@ -327,7 +327,13 @@ def test_a_stopped_process_stays_stopped(start: Callable[..., Program]) -> None:
     assert caught.value.fix == f"let it go on: kill -CONT {program.pid}"
     assert find_target(program.pid).state == "T"
     program.process.send_signal(signal.SIGCONT)
-    _attach(program).client.close()
+    with _attach(program).client as client:
+        program.process.send_signal(signal.SIGSTOP)
+        assert _wait_for(lambda: find_target(program.pid).state == "T")
+        with pytest.raises(NoAnswerError, match="is stopped"):
+            client.ask("ping", timeout_s=0.1)
+        with pytest.raises(AttachError, match="is stopped"):
+            _attach(program)
 
 
 def test_waiting_for_the_gil_is_a_diagnosis(start: Callable[..., Program]) -> None:
