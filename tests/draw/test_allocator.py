@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dstop.draw.allocator import DeviceShown, allocator_lines, devices_of, process_bar
@@ -67,6 +67,7 @@ def text_of(lines):
     return "\n".join(plain(line).rstrip() for line in lines)
 
 
+@settings(deadline=None)
 @given(DEVICES, WIDTHS, st.integers(0, 1))
 def test_every_line_of_a_device_is_as_wide_as_asked(device, width, steps):
     """Any figures, also ones that contradict each other, at any width."""
@@ -74,6 +75,7 @@ def test_every_line_of_a_device_is_as_wide_as_asked(device, width, steps):
         assert line_cells(line) == width
 
 
+@settings(deadline=None)
 @given(CURVE, CURVE, st.integers(0, 60), st.integers(1, 6))
 def test_two_curves_fill_their_box(below, above, width, height):
     """Curves of unequal length too."""
@@ -187,6 +189,7 @@ def test_the_way_in_is_offered_where_there_may_be_an_allocator(framework, shown)
     assert len(not_attached_lines(make_facts(framework=framework), 80)) == shown
 
 
+@settings(deadline=None)
 @given(WIDTHS)
 def test_what_a_guest_says_of_itself_fits(width):
     """Versions wrap at their commas."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dstop.draw.bars import graph_rows, meter, stacked
@@ -15,18 +15,21 @@ from dstop.units import GIB, MIB
 VALUES = st.lists(st.none() | st.floats(-10, 1e6), max_size=80)
 
 
+@settings(deadline=None)
 @given(st.none() | st.floats(allow_nan=False), st.integers(0, 80))
 def test_a_meter_is_as_wide_as_asked(share: float | None, width: int) -> None:
     """Shares out of range and unknown ones too."""
     assert line_cells(meter(share, width, "ok")) == width
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e12), min_size=1, max_size=20), st.floats(0, 1e12), st.integers(0, 80))
 def test_a_stacked_bar_is_as_wide_as_asked(amounts: list[float], total: float, width: int) -> None:
     """Parts that do not add up to the whole do not break the bar."""
     assert line_cells(stacked([(amount, "x", "") for amount in amounts], total, width)) == width
 
 
+@settings(deadline=None)
 @given(VALUES, st.integers(0, 30), st.integers(1, 6), st.integers(0, 1))
 def test_a_graph_has_its_size(values: list[float | None], width: int, height: int, steps: int) -> None:
     """Any history fills exactly the box."""
@@ -76,6 +79,7 @@ def test_a_process_without_room_for_its_parts_stays_one_stretch() -> None:
     assert plain(memory_bar(gpu, [Holding(40 * GIB, 12 * GIB, GIB)], 20)) == "▇" * 7 + "▄" * 3 + "─" * 10
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2**37), st.integers(0, 2**37), st.integers(0, 2**37)), max_size=20),
     st.integers(0, 90),

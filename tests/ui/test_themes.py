@@ -8,7 +8,10 @@ from dstop.draw.palette import PALETTES
 
 TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 2.9
 """WCAG 2.2: 4.5 for text (1.4.3), 3 for shapes (1.4.11); the reserved part of a bar has its own pattern too."""
-SHAPES = {"seg.a", "seg.b", "seg.unattributed", "seg.reserved"}
+SHAPES = {
+    "seg.a", "seg.b", "seg.unattributed", "seg.reserved", "seg.cached", "seg.not_torch", "seg.pending", "seg.private",
+    "graph.above",
+}  # fmt: skip
 PAPER = {"seg.free"}
 """What is not there: a thin line that may be faint."""
 COLOURED = [name for name in PALETTES if name != "mono"]
@@ -55,7 +58,8 @@ def test_every_theme_has_the_same_roles():
     ("one", "other"),
     [
         ("selected", "head"), ("selected", "mine"), ("tagged", "mine"), ("tagged", "other"), ("mine", "other"),
-        ("seg.a", "seg.b"), ("head", "head.sorted"), ("badge", "badge.bad"), ("key", "bar"), ("group", "other"),
+        ("seg.a", "seg.b"), ("seg.a", "seg.cached"), ("graph.memory", "graph.above"),
+        ("seg.a", "seg.private"), ("head", "head.sorted"), ("badge", "badge.bad"), ("key", "bar"), ("group", "other"),
     ],
 )  # fmt: skip
 def test_what_differs_looks_different(theme, one, other):
