@@ -16,7 +16,7 @@ from dstop.pytorch.client import Client, NoAnswerError
 from dstop.pytorch.interrupts import held_back
 from dstop.pytorch.memory import TargetMemory
 from dstop.pytorch.python_image import find_python
-from dstop.pytorch.refusals import TracedError, find_standing, refusal, torch_refusal
+from dstop.pytorch.refusals import ForbiddenByUserError, TracedError, find_standing, refusal, torch_refusal
 from dstop.pytorch.rendezvous import find_socket, prepare, publish, sweep, withdraw
 from dstop.pytorch.target import ended, find_target, is_alive, is_stopped, stopped
 from dstop.pytorch.turn import turn
@@ -247,12 +247,12 @@ class _Ladder:
 
     def _find_runtime(self, python: PythonImage, memory: TargetMemory) -> Runtime | None:
         """Find what to speak PEP 768 to; None where that is not spoken, or makes no sense."""
-        from dstop.pytorch.pep768.threads import ForbiddenError, find_runtime  # noqa: PLC0415 - as above
+        from dstop.pytorch.pep768.threads import find_runtime  # noqa: PLC0415 - as above
 
         try:
             symbol = python.image.symbol("_PyRuntime")
             return None if symbol is None else find_runtime(memory, symbol.address, self._target.pid)
-        except ForbiddenError:
+        except ForbiddenByUserError:
             raise
         except AttachError as error:
             self._say(f"PEP 768 is of no use here: {error.message}")

@@ -193,7 +193,7 @@ def test_a_python_314_that_sleeps_gets_a_thread(start_314: Callable[..., Program
 def test_the_switch_of_python_314_is_a_no(start_314: Callable[..., Program]) -> None:
     """Whoever forbids remote debugging is not gone around by ptrace."""
     program = start_314(BUSY, "-X", "disable-remote-debug")
-    with pytest.raises(AttachError, match="forbids it"):
+    with pytest.raises(ForbiddenByUserError, match="forbids it"):
         _attach(program)
     assert not [name for name in program.files() if name.endswith((".sock", ".py"))]
 

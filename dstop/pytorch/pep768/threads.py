@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from dstop.errors import AttachError
 from dstop.pytorch.memory import Readable
 from dstop.pytorch.pep768.offsets import read_offsets
+from dstop.pytorch.refusals import ForbiddenByUserError
 
 if TYPE_CHECKING:
     from dstop.pytorch.pep768.offsets import Offsets
@@ -25,10 +26,6 @@ class Memory(Readable, Protocol):
     def write(self, address: int, data: bytes) -> None:
         """Put bytes at an address, or raise AttachError."""
         ...
-
-
-class ForbiddenError(AttachError):
-    """The user of the target has switched remote debugging off: his no to every way in."""
 
 
 class Thread(NamedTuple):
@@ -52,7 +49,7 @@ class Runtime:
 
         Raises:
             AttachError: when that is not there.
-            ForbiddenError: when it does not let itself be debugged.
+            ForbiddenByUserError: when it does not let itself be debugged.
         """
         self._memory = memory
         self._offsets = offsets
@@ -60,7 +57,7 @@ class Runtime:
         self._interpreter = self._main_interpreter(address)
         enabled = memory.read(self._interpreter + offsets.remote_debugging_enabled, 4)
         if enabled != struct.pack("<i", 1):
-            raise ForbiddenError(
+            raise ForbiddenByUserError(
                 f"process {pid} forbids it: its remote debugging is switched off",
                 fix="start it without -X disable-remote-debug and PYTHON_DISABLE_REMOTE_DEBUG",
             )
@@ -171,7 +168,7 @@ def find_runtime(memory: Memory, address: int, pid: int) -> Runtime | None:
 
     Raises:
         AttachError: when what stands there cannot be true.
-        ForbiddenError: when it does not let itself be debugged.
+        ForbiddenByUserError: when it does not let itself be debugged.
     """
     offsets = read_offsets(memory, address)
     return None if offsets is None else Runtime(memory, address, offsets, pid)

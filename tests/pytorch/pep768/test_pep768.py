@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from dstop.errors import AttachError
 from dstop.pytorch.pep768.offsets import COOKIE, LAYOUTS, read_offsets
-from dstop.pytorch.pep768.threads import PLEASE_STOP, ForbiddenError, Runtime, find_runtime
+from dstop.pytorch.pep768.threads import PLEASE_STOP, Runtime, find_runtime
+from dstop.pytorch.refusals import ForbiddenByUserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -248,7 +249,7 @@ def test_a_path_that_does_not_fit_is_not_written(memory: Memory, path: bytes) ->
 def test_the_users_switch_is_a_no(memory: Memory) -> None:
     """-X disable-remote-debug and PYTHON_DISABLE_REMOTE_DEBUG."""
     struct.pack_into("<i", memory.regions[MAIN_INTERPRETER], ENABLED, 0)
-    with pytest.raises(ForbiddenError, match="switched off") as caught:
+    with pytest.raises(ForbiddenByUserError, match="switched off") as caught:
         find_runtime(memory, RUNTIME, 4711)
     assert "disable-remote-debug" in (caught.value.fix or "")
 
