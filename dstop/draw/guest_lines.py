@@ -83,10 +83,16 @@ def why_no_devices(guest: Guest) -> str:
 
 def not_attached_lines(facts: ProcessFacts | None, width: int) -> list[Line]:
     """Say how to see the inside of a process that carries no hook; nothing for one that is no PyTorch's."""
-    framework = facts.framework if facts is not None else "pytorch"
-    if (framework or "").lower() not in _TORCH_BASED:
+    if facts is not None and not _may_hold_torch(facts):
         return []
     return [fit_line(((f" {NOT_ATTACHED}", "note"),), width)]
+
+
+def _may_hold_torch(facts: ProcessFacts) -> bool:
+    """Whether its framework builds on PyTorch; of one without a known framework, whether it is Python at all."""
+    if facts.framework is not None:
+        return facts.framework.lower() in _TORCH_BASED
+    return bool(facts.cmdline) and facts.cmdline[0].rpartition("/")[2].startswith("python")
 
 
 def joined(parts: Iterable[str], width: int) -> list[Line]:

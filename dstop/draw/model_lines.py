@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dstop.model.segment import ModelFacts
 
 _NAME = 22
+_BYTES_BY_NAME = frozenset({"dtypes", "state_dtypes", "devices"})
+"""Fields that say, by name, how many bytes there are of each."""
 _LONGEST = 400
 """Characters of a value of a configuration: more than any screen shows."""
 
@@ -64,7 +66,8 @@ def _text(key: str, value: object) -> str:
     if isinstance(value, int):
         return bytes_text(value) if key.endswith("_bytes") else f"{value:,}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(str(name), inner)}" for name, inner in value.items())
+        unit = "_bytes" if key in _BYTES_BY_NAME else ""
+        return ", ".join(f"{name} {_text(unit, inner)}" for name, inner in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return ", ".join(_text("", inner) for inner in value)
     return str(value)

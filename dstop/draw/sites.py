@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.draw.detail import wrapped
 from dstop.draw.line import cells, clean, crop, fit, fit_line
 from dstop.units import bytes_text
 
@@ -29,13 +30,13 @@ def site_lines(sites: Sequence[Site], width: int, *, recorded: bool) -> list[Lin
     """
     if not sites:
         text = "nothing has been allocated since the recording began" if recorded else NOT_RECORDED
-        return [fit_line(((f" {text}", "note"),), width)]
+        return wrapped(text, width, "note")
     total = sum(site.size_bytes for site in sites)
     lines: list[Line] = []
     for site in sites:
         lines += _site(site, total, width)
     if not recorded:
-        lines.append(fit_line(((f" {NOT_RECORDED}", "note"),), width))
+        lines += wrapped(NOT_RECORDED, width, "note")
     return lines
 
 

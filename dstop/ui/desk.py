@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from dstop.draw.look import Look
     from dstop.model.frame import Frame
+    from dstop.model.guest import ProcessId
     from dstop.model.process import GpuProcess, ProcessKey
     from dstop.settings import Settings
     from dstop.sources.guests import Guests
@@ -53,6 +54,10 @@ class Desk(Protocol):
 
     def open_process(self, process: GpuProcess, *, environment_first: bool = False) -> None:
         """Show one process."""
+        ...
+
+    def open_pid(self, process: ProcessId) -> None:
+        """Show one process, whether or not the sample has a row of it."""
         ...
 
     def open_gpu(self, index: int) -> None:

@@ -183,10 +183,16 @@ def test_a_guest_without_devices_says_why(overrides, says):
     assert says in text_of(state_lines(make_guest(devices=(), **overrides), 80))
 
 
-@pytest.mark.parametrize(("framework", "shown"), [("pytorch", 1), ("vLLM", 1), ("JAX", 0), (None, 0)])
-def test_the_way_in_is_offered_where_there_may_be_an_allocator(framework, shown):
-    """What is no PyTorch program is not worth a try."""
-    assert len(not_attached_lines(make_facts(framework=framework), 80)) == shown
+@pytest.mark.parametrize(
+    ("framework", "program", "shown"),
+    [
+        ("pytorch", "python", 1), ("vLLM", "VLLM::EngineCore", 1), ("JAX", "python", 0), (None, "/usr/bin/python3", 1),
+        (None, "gpu-burn", 0),
+    ],
+)  # fmt: skip
+def test_the_way_in_is_offered_where_there_may_be_an_allocator(framework, program, shown):
+    """What is no PyTorch program is not worth a try; a Python program that nothing else is known of may be one."""
+    assert len(not_attached_lines(make_facts(framework=framework, cmdline=(program, "x")), 80)) == shown
 
 
 @settings(deadline=None)

@@ -155,7 +155,9 @@ def test_the_own_line_of_a_stack_stands_first():
 
 def test_without_a_recording_the_key_is_named():
     """Who has no stacks learns how to have them; who has a young recording, that it is young."""
-    assert "H records them" in text_of(site_lines((), 120, recorded=False))
+    text = text_of(site_lines((), 60, recorded=False))
+    assert "H records them" in text
+    assert "H again stops it" in text
     assert "nothing has been allocated since" in text_of(site_lines((), 120, recorded=True))
 
 
@@ -233,7 +235,12 @@ def test_a_model_is_told_with_its_sum():
     """Parameters, gradients and states are what it needs at least."""
     facts = ModelFacts(
         models=(
-            {"class": "Net", "parameters": 1_000_000, "parameter_bytes": 2 * GIB, "dtypes": {"bfloat16": 10}},
+            {
+                "class": "Net",
+                "parameters": 1_000_000,
+                "parameter_bytes": 2 * GIB,
+                "dtypes": {"bfloat16": 2 * GIB},
+            },
         ),
         optimizers=({"class": "AdamW", "state_bytes": 6 * GIB, "defaults": {"lr": 0.1, "fused": True}},),
         config={"hidden_size": 64},
@@ -242,6 +249,7 @@ def test_a_model_is_told_with_its_sum():
     text = text_of(model_lines(facts, 80))
     assert "module Net" in text
     assert "parameters          1,000,000" in text
+    assert "dtypes              bfloat16 2.0G" in text
     assert "together 8.0G" in text
     assert "lr 0.1, fused yes" in text
     assert "none yet" in text

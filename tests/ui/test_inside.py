@@ -340,6 +340,23 @@ async def test_a_process_without_a_row_has_a_screen_too():
         assert OVERVIEW_KEYS[0][1] in stage.lines()[-1]
 
 
+async def test_a_process_that_gets_its_row_later_gets_its_graphs_too():
+    """The first frame may come before the driver lists the process."""
+    async with playing(QUICK) as (stage, pilot):
+        row = stage.app.frame.sample.processes[0]
+        empty = replace(stage.app.frame, sample=replace(stage.app.frame.sample, processes=()))
+        await stage.give(pilot, empty)
+        stage.app.open_pid(row.id)
+        await pilot.pause()
+        assert "on no GPU that the driver lists" in stage.lines()[0]
+        await stage.step(pilot, 3)
+        assert "train.py  on GPU 0" in stage.lines()[0]
+        await pilot.press("end", "pageup")
+        await stage.step(pilot)
+        assert [key.gpu_index for key in stage.app.frame.watched] == [0]
+        assert "no history yet" not in stage.text()
+
+
 async def test_an_ended_process_keeps_its_last_allocator():
     """How its memory stood when it ended is what one wants to see."""
     async with playing(Scene(at_s=149.5, past_s=60), size=BIG) as (stage, pilot):

@@ -72,14 +72,14 @@ def rank_facts(world_size: int) -> ModelFacts:
                 "parameter_bytes": 2 * mine,
                 "gradient_bytes": 2 * trained,
                 "buffer_bytes": 1_310_720,
-                "dtypes": {"bfloat16": mine},
+                "dtypes": {"bfloat16": 2 * mine},
             },
         ),
         optimizers=(
             {
                 "class": "AdamW",
                 "state_bytes": 12 * trained,
-                "state_dtypes": {"float32": 3 * trained},
+                "state_dtypes": {"float32": 12 * trained},
                 "defaults": {"lr": 2e-5, "betas": [0.9, 0.95], "weight_decay": 0.1},
             },
         ),

@@ -111,6 +111,8 @@ class ProcessScreen(GuestScreen):
         rows = self.frame.sample.processes
         if self.process is None:
             self.process = next((row for row in rows if row.id == self._whose), None)
+            if self.process is not None:
+                self.dstop.watch_processes((self.process.key,))
         else:
             now = next((row for row in rows if row.key == self.process.key), None)
             self.ended = now is None
