@@ -105,6 +105,17 @@ def test_the_first_allocation_of_all_is_covered(hosts: Any, cudasim: Any) -> Non
     assert len(left(host)) == 1
 
 
+def test_the_very_first_allocation_is_covered(hosts: Any, cudasim: Any) -> None:
+    """An error in the statement that brings CUDA up leaves an incident too, and a recording that was asked for is on."""
+    host = hosts.start(cudasim.python, **cudasim.environment(DSTOP_HISTORY="5000"))
+    host.take_hook(how="run")
+    with pytest.raises(hosts.error, match="OutOfMemoryError"):
+        host.do(f"import torch\n{TOO_MUCH}")
+    (folder,) = left(host)
+    assert json.loads((folder / "incident.json").read_text())["history"] is True
+    assert host.value("torch._C._cuda_isHistoryEnabled()") is True
+
+
 def test_errors_that_the_program_catches_are_bounded(hosts: Any, cudasim: Any) -> None:
     """A search for the largest batch runs out of memory on purpose: three incidents, the error is torch's own."""
     host = started(hosts, cudasim)
