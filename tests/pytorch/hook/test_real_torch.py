@@ -95,6 +95,7 @@ def test_no_context_appears_on_a_device_that_is_not_used(hosts: Any, cudasim: An
         ):
             files = [file.fileno()] if op == "snapshot" else []
             assert host.wire.ask(op, files, **fields)["ok"], op
+            host.do("y = torch.zeros(1000, device='cuda:1')")  # so that there are stacks to look up
             assert contexts(host) == [False, True], op
     assert host.wire.ask("summary", device=0)["ok"] is False
     with pytest.raises(hosts.error, match="OutOfMemoryError"):
