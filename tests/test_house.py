@@ -16,13 +16,15 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "dstop").rglob("*.py"))
 MOST_LINES = 350
 MOST_FUNCTION_LINES = 60
+GUEST = ROOT / "dstop" / "pytorch" / "hook.py"
+"""Goes into other people's processes as one text; tests/pytorch/test_bootstrap.py holds its sections to MOST_LINES."""
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_answers_one_question(path: Path) -> None:
     """A file that has grown past a few screens is two files."""
     text = path.read_text()
-    assert text.count("\n") <= MOST_LINES
+    assert text.count("\n") <= MOST_LINES or path == GUEST
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

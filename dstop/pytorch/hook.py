@@ -207,6 +207,9 @@ def born() -> int:
         return int(file.read().rsplit(b")", 1)[1].split()[19])
 
 
+# -- The guest ----------------------------------------------------------------------------------------------------
+
+
 class Client:
     """One connection."""
 
@@ -253,7 +256,7 @@ class Hook:
         self.history = History(self.torch)
         self.black_box = BlackBox(self)
         self.finder = Finder(self)
-        self.facts: tuple[float, dict[str, Any]] | None = None
+        self.answers = Answers(self)
 
     def open(self, path: str | None) -> None:
         """Bind. Every call here lets go of the GIL, and a busy thread gives it back after 5 ms: so, few of them."""
@@ -451,7 +454,7 @@ class Hook:
         self.requests += 1
         try:
             request = json.loads(body)
-            answer = getattr(self, "answer_%s" % request.get("op"), None)
+            answer = getattr(self.answers, "answer_%s" % request.get("op"), None)
             if answer is None:
                 raise Refusal("this hook does not know the operation %.40r" % (request.get("op"),))
             out = encode({"ok": True, **answer(request, client)})
@@ -466,26 +469,43 @@ class Hook:
             close_files(client.files)
         return len(out).to_bytes(4, "big") + out
 
-    # -- Answers --------------------------------------------------------------------------------------------------
+
+# -- Answers ------------------------------------------------------------------------------------------------------
+
+
+class Answers:
+    """What each request of the protocol is answered with."""
+
+    def __init__(self, hook: Hook) -> None:
+        self.hook, self.torch, self.history = hook, hook.torch, hook.history
+        self.facts: tuple[float, dict[str, Any]] | None = None
+
+    def had(self, field: str, read: Callable[[], Any], unavailable: dict[str, str]) -> Any:
+        """Give one value, or None and the reason."""
+        try:
+            return read()
+        except OSError as reason:
+            unavailable[field] = str(reason)
+            return None
 
     def answer_ping(self, _request: dict[str, Any], _client: Client) -> dict[str, Any]:
         """Say that we are here."""
-        return {"version": VERSION, "pid": self.pid}
+        return {"version": VERSION, "pid": self.hook.pid}
 
     def answer_hello(self, _request: dict[str, Any], _client: Client) -> dict[str, Any]:
         """Say who we are."""
-        self.settle()
+        self.hook.settle()
         unavailable: dict[str, str] = {}
         torch, cuda = self.torch.module(), self.torch.cuda()
         if cuda is None:
             unavailable["devices"] = self.torch.reason
-        if not self.black_box.armed:
-            unavailable["black_box"] = self.black_box.reason
+        if not self.hook.black_box.armed:
+            unavailable["black_box"] = self.hook.black_box.reason
         return {
             "version": VERSION,
-            "how": self.how,
-            "pid": self.pid,
-            "start": born(),
+            "how": self.hook.how,
+            "pid": self.hook.pid,
+            "start": self.had("start", born, unavailable),
             "python": sys.version.split()[0],
             "executable": sys.executable,
             "torch": version_of(torch),
@@ -496,10 +516,10 @@ class Hook:
             **ranks(torch),
             "history": self.history.on(),
             "history_ours": self.history.ours,
-            "black_box": self.black_box.armed,
+            "black_box": self.hook.black_box.armed,
             "incidents": incidents(),
-            "requests": self.requests,
-            "errors": self.errors,
+            "requests": self.hook.requests,
+            "errors": self.hook.errors,
             "devices": [] if cuda is None else [self.torch.device(index) for index in self.torch.devices()],
             "unavailable": unavailable,
         }
@@ -507,8 +527,8 @@ class Hook:
     def answer_stats(self, _request: dict[str, Any], _client: Client) -> dict[str, Any]:
         """Give the counters of every device on which the process has a context."""
         began = time.perf_counter_ns()
-        if not self.black_box.settled:
-            self.settle()
+        if not self.hook.black_box.settled:
+            self.hook.settle()
         taken = time.time_ns()
         unavailable: dict[str, str] = {}
         devices, host = [], None
@@ -631,8 +651,8 @@ class Hook:
 
     def answer_detach(self, _request: dict[str, Any], _client: Client) -> dict[str, Any]:
         """Restore and leave; the answer still goes out."""
-        self.restore()
-        self.close()
+        self.hook.restore()
+        self.hook.close()
         return {}
 
 
@@ -889,6 +909,7 @@ class History:
         self.torch = torch
         self.ours = False
         self.entries = 0
+        self.told = os.environ.get("DSTOP_HISTORY", "")
         self.wrapped: dict[str, tuple[Any, Any]] = {}
 
     def on(self) -> bool:
@@ -900,17 +921,28 @@ class History:
         except Exception:
             return False
 
+    def enter_as_told(self) -> None:
+        """Begin where the environment asks for it (`dstop run --history`), once."""
+        told, self.told = self.told, ""
+        if told.isdecimal() and int(told) > 0:
+            self.begin(min(int(told), MOST_RING_ENTRIES))
+
     def enter(self, entries: int) -> None:
         """Begin, unless somebody records already."""
-        cuda = self.torch.need()
+        self.torch.need()
+        self.begin(entries)
+
+    def begin(self, entries: int) -> None:
+        """Begin; CUDA may still be coming up, as long as torch's allocator is there."""
         _C = sys.modules["torch"]._C  # noqa: N806
         if self.torch.backend() not in (None, "native"):
             raise Refusal("the allocator %s cannot record" % self.torch.backend())
         if not hasattr(_C, "_cuda_isHistoryEnabled"):
             raise Refusal("recording needs torch 2.1 or newer; this is %s" % version_of(self.torch.module()))
-        if self.on():
+        if _C._cuda_isHistoryEnabled():
             return
-        cuda.memory._record_memory_history(enabled="all", context="all", stacks="python", max_entries=entries)
+        record = sys.modules["torch"].cuda.memory._record_memory_history
+        record(enabled="all", context="all", stacks="python", max_entries=entries)
         self.ours, self.entries = True, entries
         self.wrap(_C)
 
@@ -1198,14 +1230,27 @@ class BlackBox:
         """Attach once CUDA is up; before that, be called by it."""
         if self.settled or not self.hook.running:
             return
+        torch = self.hook.torch
+        if torch.cuda() is None:
+            if not self.armed:
+                self.reason = torch.reason
+                self.queue(torch.module())
+            return
+        self.attach()
+        self.hook.history.enter_as_told()
+        for index in torch.devices():  # ask now what is not to be asked in an emergency
+            torch.device(index)
+        torch.can_leave_traces_out()
+        self.settled = True
+
+    def attach(self) -> None:
+        """Have torch call us before it raises; its allocator is there, but perhaps CUDA is still coming up."""
+        if self.armed or self.settled:
+            return
         if os.environ.get("DSTOP_BLACK_BOX") == "0":
             self.give_up("DSTOP_BLACK_BOX=0 in the environment of the process")
             return
         torch, once = self.hook.torch, _once()
-        if torch.cuda() is None:
-            self.reason = torch.reason
-            self.queue()
-            return
         _C = sys.modules["torch"]._C  # noqa: N806
         if not hasattr(_C, "_cuda_isHistoryEnabled"):  # 2.0's observer ends in a segmentation fault (#102796)
             self.give_up("the black box needs torch 2.1 or newer")
@@ -1213,9 +1258,6 @@ class BlackBox:
         if torch.backend() not in (None, "native"):
             self.give_up("the allocator %s has no out-of-memory observer" % torch.backend())
             return
-        for index in torch.devices():  # ask now what is not to be asked in an emergency
-            torch.device(index)
-        torch.can_leave_traces_out()
         once.on_oom = self.on_oom
         if not once.observed:
             try:
@@ -1225,11 +1267,11 @@ class BlackBox:
                 self.give_up("torch refused the out-of-memory observer: %.200s" % reason)
                 return
             once.observed = True
-        self.armed = self.settled = True
+        self.armed = True
 
-    def queue(self) -> None:
+    def queue(self, torch: Any) -> None:
         """Have torch call when CUDA comes up, once a process: by its own list, whose lock a fork could leave taken."""
-        once, torch = _once(), self.hook.torch.module()
+        once = _once()
         calls = getattr(getattr(torch, "cuda", None), "_queued_calls", None)
         if isinstance(calls, list) and not once.queued:
             once.queued = True
@@ -1263,10 +1305,12 @@ class BlackBox:
 
 
 def _initialized() -> None:
-    """Be called by torch while it initializes CUDA: only wakes our thread, which waits for the end of that."""
+    """Be called by torch while it initializes CUDA, before the first allocation; our thread does the rest after it."""
     try:
         hook = _present()
         if hook is not None:
+            hook.black_box.attach()
+            hook.history.enter_as_told()
             hook.initializing = True
             hook.poke()
     except BaseException:
@@ -1704,7 +1748,10 @@ class Finder:
             try:
                 del loader.exec_module
                 self.leave()
-                # Imported as a whole only after this returns: our thread looks again in a moment.
+                # Imported as a whole only after this returns: our thread looks again in a moment. The program may not
+                # wait for that, and run out of memory with its next statement.
+                if not self.hook.black_box.settled:
+                    self.hook.black_box.queue(module)
                 self.hook.poke()
             except BaseException:
                 self.hook.errors += 1

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from dstop.pytorch.bootstrap import bootstrap
+from dstop.pytorch.attach import hook_source
+from dstop.pytorch.bootstrap import bootstrap, sections
 
 TELLS = """
 import sys, _thread
@@ -70,3 +71,16 @@ def test_the_statement_is_one_expression_of_ascii() -> None:
         compile(text.strip(), "statement", "eval")
     with pytest.raises(ValueError, match="NUL"):
         bootstrap("a\0b", None, None, "ptrace")
+
+
+def test_the_hook_is_compiled_in_short_pieces() -> None:
+    """A compiler holds the GIL: no piece is longer than a file of dstop may be, and together they are the hook."""
+    source, _ = hook_source()
+    pieces = sections(source)
+    assert max(piece.count("\n") for piece in pieces) <= 350
+    together: dict[str, object] = {"__name__": "pieces"}
+    for piece in pieces:
+        exec(compile(piece, "<hook>", "exec"), together)  # noqa: S102 - as a target does
+    whole: dict[str, object] = {"__name__": "whole"}
+    exec(compile(source, "<hook>", "exec"), whole)  # noqa: S102 - the same
+    assert together.keys() == whole.keys()

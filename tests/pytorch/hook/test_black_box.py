@@ -106,7 +106,7 @@ def test_the_first_allocation_of_all_is_covered(hosts: Any, cudasim: Any) -> Non
 
 
 def test_the_very_first_allocation_is_covered(hosts: Any, cudasim: Any) -> None:
-    """An error in the statement that brings CUDA up leaves an incident too, and a recording that was asked for is on."""
+    """An error in the statement that brings CUDA up leaves an incident; a recording that was asked for is on."""
     host = hosts.start(cudasim.python, **cudasim.environment(DSTOP_HISTORY="5000"))
     host.take_hook(how="run")
     with pytest.raises(hosts.error, match="OutOfMemoryError"):
