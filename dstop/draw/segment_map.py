@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 USED, WAITING, FREE = "█", UNATTRIBUTED, "·"
 _CHARS = {ACTIVE: (USED, "seg.a"), PENDING: (WAITING, "seg.pending"), INACTIVE: (FREE, "dim")}
 _SHARED = (0, 0)
-_SIZE, _FREE, _KIND = 7, 7, 22
+_SIZE, _FREE, _KIND = 7, 11, 22
 _LEAST_BAR = 10
 
 
@@ -120,7 +120,7 @@ def _row(row: Sequence[Segment], width: int) -> Line:
     first = row[0]
     spans: list[Span] = [
         (fit(bytes_text(total), _SIZE, right=True), "title"),
-        (fit(f"-{bytes_text(free)}" if free > 0 else "", _FREE, right=True) + " ", "dim"),
+        (fit(f"{bytes_text(free)} free" if free > 0 else "", _FREE, right=True) + " ", "dim"),
     ]
     left = width - _SIZE - _FREE - 1
     if left >= _KIND + _LEAST_BAR:

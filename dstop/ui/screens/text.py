@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from dstop.draw.line import Line
 
+_SIMULATED = " SIMULATED "
+
 
 class TextScreen(FrameScreen):
     """Subclasses give the lines; this scrolls them under a title and over a line of keys."""
@@ -55,7 +57,7 @@ class TextScreen(FrameScreen):
         """Draw the part that is in sight."""
         width, height = self.area
         problem = problem_lines(self.frame, width, self.now_ns()) if self.frame is not None else []
-        head = [self.title_of(width), *problem]
+        head = [self._title(width), *problem]
         visible = max(1, height - 1 - len(head))
         lines = self.body(width)
         self._count = len(lines)
@@ -68,6 +70,12 @@ class TextScreen(FrameScreen):
         cost = self.frame.cost if self.frame is not None else None
         status = status_line(self.keys, width, cost=cost, flags=flags, notice=self.dstop.notice)
         self.canvas.show([*head, *shown, status][-height:])
+
+    def _title(self, width: int) -> Line:
+        """Say on every screen when figures are none of hardware."""
+        if self.frame is None or self.frame.sample.simulated is None or width < 2 * len(_SIMULATED):
+            return self.title_of(width)
+        return (*self.title_of(width - len(_SIMULATED)), (_SIMULATED, "simulated"))
 
     def action_back(self) -> None:
         """Return to what was there before."""
