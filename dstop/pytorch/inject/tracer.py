@@ -82,10 +82,12 @@ class Tracer:
         It must be waited for: one that gets no CPU now, or sleeps uninterruptibly, would stop later and stay so.
         """
         spins = 0
+        running_ns = time.perf_counter_ns()
         while True:
             asked_ns = time.perf_counter_ns()
             status = ptrace.wait_status(thread)
             if status is None:
+                running_ns = asked_ns
                 self._give_up_in_time()
                 spins += 1
                 if spins > _SPINS:
@@ -94,7 +96,7 @@ class Tracer:
                 return None
             elif status >> 16 == ptrace.STOPPED_BY_US:
                 self._refuse_group_stop(thread, os.WSTOPSIG(status))
-                return asked_ns
+                return running_ns
             else:
                 # A signal came first: it is the target's, and is passed on.
                 ptrace.go_on(thread, os.WSTOPSIG(status))
