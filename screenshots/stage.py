@@ -184,7 +184,7 @@ class Stage:
             theme=self.scene.theme,
             hands=DemoHands(demo) if hands == "demo" else hands,
             guests=behind,
-            open_process=self.scene.open_pid,
+            open_processes=() if self.scene.open_pid is None else (self.scene.open_pid,),
             look=Look(user="deepa"),
             save=save,
         )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _OF_SETTINGS = {"interval": "interval_s"}
 _SETTINGS = ("interval", "theme", "ascii", "color", "readonly")
 _PRINTED = ("json", "once", "interval", "count")
+_NOT_WITH_DETACH = ("snapshot", "history", *_PRINTED)
 _ANSWER_S = 0.02
 """How long one look waits for figures; looks follow each other until the patience ends."""
 
@@ -56,9 +57,7 @@ def attach_verb(pids: Sequence[int], options: Mapping[str, Any], settings: Setti
     try:
         wanted = [find_target(pid, look_inside=False).id for pid in dict.fromkeys(pids)]
         if options["detach"]:
-            for process in wanted:
-                guests.detach(process)
-                _say(f"detached from {process.pid}")
+            _detach(guests, wanted)
             return
         for process in wanted:
             guests.attach(process, timeout_s=options["timeout"], without_torch=options["without_torch"])
@@ -70,10 +69,28 @@ def attach_verb(pids: Sequence[int], options: Mapping[str, Any], settings: Setti
 
 
 def _check(pids: Sequence[int], options: Mapping[str, Any]) -> None:
-    if options["snapshot"] is not None and len(pids) > 1:
+    if options["snapshot"] is not None and len(set(pids)) > 1:
         raise UsageError("--snapshot writes one process to one file", fix="name one PID")
-    if options["detach"] and (options["snapshot"] or options["history"] or options["json"]):
-        raise UsageError("--detach goes with no other option", fix="attach and detach in two runs")
+    if options["detach"] and (others := [name for name in _NOT_WITH_DETACH if options[name]]):
+        raise UsageError(f"--detach goes with no --{others[0]}", fix="attach and detach in two runs")
+
+
+def _detach(guests: LiveGuests, wanted: Sequence[ProcessId]) -> None:
+    """Have every hook leave; one that refuses keeps no other from it.
+
+    Raises:
+        DstopError: the first refusal.
+    """
+    refused: list[DstopError] = []
+    for process in wanted:
+        try:
+            guests.detach(process)
+        except DstopError as error:
+            refused.append(error)
+        else:
+            _say(f"detached from {process.pid}")
+    if refused:
+        raise refused[0]
 
 
 def _show(
@@ -84,10 +101,12 @@ def _show(
         from dstop.units import bytes_text  # noqa: PLC0415 - as above
 
         _say(f"wrote {options['snapshot']} ({bytes_text(size)})")
-    elif any(options[name] for name in _PRINTED) or not terminal.can_be_live(os.environ):
+        if not any(options[name] for name in _PRINTED):
+            return
+    if any(options[name] for name in _PRINTED) or not terminal.can_be_live(os.environ):
         _print(guests, wanted, options, settings)
     else:
-        _live(guests, wanted[0], settings)
+        _live(guests, wanted, settings, options["config"])
 
 
 def _say(text: str) -> None:
@@ -102,23 +121,30 @@ def _source() -> Source:
     return OptionalDriver(LabelledSource(NvmlSource(), Labeller(defer=1)))
 
 
-def _live(guests: LiveGuests, process: ProcessId, settings: Settings) -> None:
+def _live(guests: LiveGuests, wanted: Sequence[ProcessId], settings: Settings, config: str | None) -> None:
+    from dstop.cli.options import filter_of  # noqa: PLC0415 - a verb loads what it needs
     from dstop.settings.save import save  # noqa: PLC0415 - a verb loads what it needs
     from dstop.sources.procfs.hands import HostHands  # noqa: PLC0415 - as above
     from dstop.ui.live import run_live  # noqa: PLC0415 - as above
     from dstop.view.arrange import View  # noqa: PLC0415 - as above
 
     def keep(changed: Settings) -> None:
-        save(changed, None)
+        save(changed, config)
 
-    view = View(sort=settings.sort, tree=settings.tree, group=settings.group, columns=settings.columns)
+    view = View(
+        sort=settings.sort,
+        tree=settings.tree,
+        group=settings.group,
+        columns=settings.columns,
+        filter=filter_of(settings.filter),
+    )
     run_live(
         _source,
         settings,
         view,
         hands=HostHands(),
         guests=guests,
-        open_pid=process,
+        open_pids=tuple(wanted),
         save=keep,
     )
 

@@ -95,7 +95,7 @@ def request_of(context: click.Context) -> Request:
         only_visible=given["only_visible"],
         users=frozenset(user for text in given["user"] for user in text.split(",") if user),
         pids=_pids(given["pid"]),
-        filter=_filter(settings.filter),
+        filter=filter_of(settings.filter),
         processes=not given["no_processes"],
         config=given["config"],
         source=given.get("source"),
@@ -114,7 +114,8 @@ def _pids(texts: tuple[str, ...]) -> frozenset[int]:
     return frozenset(pids)
 
 
-def _filter(text: str) -> Filter | None:
+def filter_of(text: str) -> Filter | None:
+    """Give the filter of a text; None for none."""
     if not text:
         return None
     from dstop.view.filter import parse  # noqa: PLC0415 - most runs have none

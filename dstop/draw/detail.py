@@ -10,15 +10,17 @@ from dstop.draw.line import cells, clean, fit, fit_line
 from dstop.units import bytes_text, duration_text, percent_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dstop.draw.line import Line, Span
     from dstop.model.frame import ProcessHistory
     from dstop.model.gpu import Gpu
-    from dstop.model.process import GpuProcess
+    from dstop.model.process import GpuProcess, ProcessFacts
     from dstop.sources.hands import ProcessDetail
 
 GRAPH_ROWS = 5
+_DENSE_CELLS = 70
+"""Width from which there are two columns also where reasons are cut short."""
 _TYPES = {"C": "compute", "G": "graphics", "C+G": "compute and graphics", "M": "compute under MPS"}
 _STATES = {
     "R": "running",
@@ -37,6 +39,20 @@ def title_line(process: GpuProcess, width: int) -> Line:
     return fit_line(((text, "head"),), width, "head")
 
 
+def pid_title_line(pid: int, facts: ProcessFacts | None, width: int, *, has_gpus: bool) -> Line:
+    """Name a process that no card has a row of."""
+    command = f"  {clean(facts.command)}" if facts is not None and facts.command else ""
+    where = "on no GPU that the driver lists" if has_gpus else "no driver says on which GPU it is"
+    return fit_line(((f" {pid}{command}  {where}", "head"),), width, "head")
+
+
+def host_fact_lines(facts: ProcessFacts, width: int, now_s: float) -> list[Line]:
+    """Give what the host alone knows of a process, in two columns where there is room."""
+    value = _valued(facts.unavailable)
+    pairs = [("user", value(_user(facts), "user")), ("age", value(_age(facts, now_s), "started_at_s"))]
+    return _in_columns([*pairs, *_identity(facts, value)], width, 2 if width >= _DENSE_CELLS else 1)
+
+
 def fact_lines(
     process: GpuProcess, gpu: Gpu | None, width: int, now_s: float, *, dense: bool = False
 ) -> list[Line]:
@@ -50,25 +66,16 @@ def fact_lines(
         dense: two columns also where reasons are cut short, for there is more below that one wants to see.
     """
     facts = process.facts
-    why = {**facts.unavailable, **process.unavailable}
-
-    def value(text: str | None, name: str) -> Span:
-        if text is not None:
-            return clean(text), ""
-        return f"– {clean(why[name])}" if name in why else "–", "dim"
-
+    value = _valued({**facts.unavailable, **process.unavailable})
     total = gpu.memory_total_bytes if gpu is not None else None
     held = process.gpu_memory_bytes
     share = f" ({100 * held / total:.0f}% of the card)" if held is not None and total else ""
     memory = bytes_text(held) + share if held is not None else None
-    age = duration_text(now_s - facts.started_at_s) if facts.started_at_s is not None else None
-    rank = None if facts.rank is None else f"{facts.rank} of {facts.world_size or '?'}"
-    user = None if facts.user is None else f"{facts.user} ({facts.uid})"
     pairs: list[tuple[str, Span]] = [
         ("GPU memory", value(memory, "gpu_memory_bytes")),
-        ("user", value(user, "user")),
+        ("user", value(_user(facts), "user")),
         ("SM", value(_pct(process.sm_pct), "sm_pct")),
-        ("age", value(age, "started_at_s")),
+        ("age", value(_age(facts, now_s), "started_at_s")),
         ("CPU", value(_pct(process.cpu_pct), "cpu_pct")),
         ("state", value(_STATES.get(process.state or "", process.state), "state")),
         (
@@ -76,14 +83,44 @@ def fact_lines(
             value(bytes_text(process.rss_bytes) if process.rss_bytes is not None else None, "rss_bytes"),
         ),
         ("type", (_TYPES.get(process.type, process.type), "")),
+        *_identity(facts, value),
+    ]
+    return _in_columns(pairs, width, 2 if width >= (_DENSE_CELLS if dense else 100) else 1)
+
+
+def _valued(why: Mapping[str, str]) -> Callable[[str | None, str], Span]:
+    """Give what draws a value, or the reason beside it when there is none."""
+
+    def value(text: str | None, name: str) -> Span:
+        if text is not None:
+            return clean(text), ""
+        return f"– {clean(why[name])}" if name in why else "–", "dim"
+
+    return value
+
+
+def _user(facts: ProcessFacts) -> str | None:
+    return None if facts.user is None else f"{facts.user} ({facts.uid})"
+
+
+def _age(facts: ProcessFacts, now_s: float) -> str | None:
+    return None if facts.started_at_s is None else duration_text(now_s - facts.started_at_s)
+
+
+def _identity(facts: ProcessFacts, value: Callable[[str | None, str], Span]) -> list[tuple[str, Span]]:
+    """List who it is in its job, and what plugins know of it."""
+    rank = None if facts.rank is None else f"{facts.rank} of {facts.world_size or '?'}"
+    return [
         ("framework", value(facts.framework, "framework")),
         ("container", value(facts.container, "container")),
         ("model", value(facts.model, "model")),
         ("rank", value(rank, "rank")),
         ("job", value(facts.job, "job")),
+        *((clean(name), (clean(text), "")) for name, text in facts.labels.items()),
     ]
-    pairs += [(clean(name), (clean(text), "")) for name, text in facts.labels.items()]
-    columns = 2 if width >= (70 if dense else 100) else 1  # two readable columns
+
+
+def _in_columns(pairs: Sequence[tuple[str, Span]], width: int, columns: int) -> list[Line]:
     column = width // columns
     lines: list[Line] = []
     for start in range(0, len(pairs), columns):
@@ -126,9 +163,9 @@ def graph_lines(
     return lines
 
 
-def command_lines(process: GpuProcess, width: int) -> list[Line]:
+def command_lines(facts: ProcessFacts, width: int) -> list[Line]:
     """Give the whole command line, wrapped."""
-    text = clean(" ".join(process.facts.cmdline)) or clean(process.facts.unavailable.get("cmdline", "–"))
+    text = clean(" ".join(facts.cmdline)) or clean(facts.unavailable.get("cmdline", "–"))
     return [heading("command line", width), *wrapped(text, width)]
 
 

@@ -19,13 +19,19 @@ _ROLES = {
     EventKind.XID: "bad",
     EventKind.ECC: "bad",
     EventKind.DRIVER_GONE: "bad",
+    EventKind.OUT_OF_MEMORY: "bad",
+    EventKind.BLACK_BOX: "bad",
     EventKind.GPU_STALE: "warn",
     EventKind.ROW_REMAP: "warn",
     EventKind.THROTTLE_STARTED: "warn",
+    EventKind.CACHE_FLUSHED: "warn",
+    EventKind.HOOKS_FAILED: "warn",
     EventKind.GPU_BACK: "ok",
     EventKind.DRIVER_BACK: "ok",
     EventKind.THROTTLE_ENDED: "dim",
     EventKind.PROCESS_ENDED: "dim",
+    EventKind.HOOK_CAME: "dim",
+    EventKind.HOOK_LEFT: "dim",
 }
 
 

@@ -103,6 +103,7 @@ MARKS: Sequence[tuple[str, str, str]] = (
 FILTERS: Sequence[tuple[str, str]] = (
     ("llama", "anywhere in command, user, PID, container, model"),
     ("user:alice mem>10G", "both"),
+    ("alloc>10G cached>5G", "what PyTorch's tensors have, and what it keeps for them"),
     ("gpu:0-3 (sm<5 or age>2h)", "on these cards, idle or old"),
     ("not framework:vllm", "all others"),
     ("rank=3 job:4711", "one rank of one job"),

@@ -1,4 +1,4 @@
-"""Allocators put beside the rows of their cards."""
+"""What hooks say, put into the rows of their processes: the allocator of the card, and that it is PyTorch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
     from dstop.model.allocator import Allocator
     from dstop.model.guest import Guest, ProcessId
-    from dstop.model.process import GpuProcess
+    from dstop.model.process import GpuProcess, ProcessFacts
     from dstop.model.sample import Sample
 
 _NO_DEVICE = "its hook names no device"
 _NOT_HERE = "PyTorch holds nothing on this card, as far as its hook says"
+_FRAMEWORK = "pytorch"
 _NO_UUID = "its hook does not say which of its devices is this card"
 
 
@@ -38,14 +39,22 @@ def with_allocators(sample: Sample, guests: Mapping[ProcessId, Guest]) -> Sample
         if guest is None:
             rows.append(row)
             continue
+        facts = with_framework(row.facts, guest)
         mig_uuid = slices.get((row.gpu_index, row.gpu_instance_id or 0, row.compute_instance_id or 0))
         on_slice = mig_uuid if row.gpu_instance_id is not None else None
         found = _device_of(row.gpu_uuid, on_slice, guest, alone=rows_of[row.id] == 1)
         if isinstance(found, str):
-            rows.append(replace(row, unavailable={**row.unavailable, "allocator": found}))
+            rows.append(replace(row, facts=facts, unavailable={**row.unavailable, "allocator": found}))
         else:
-            rows.append(replace(row, allocator=found))
+            rows.append(replace(row, facts=facts, allocator=found))
     return replace(sample, processes=tuple(rows))
+
+
+def with_framework(facts: ProcessFacts, guest: Guest) -> ProcessFacts:
+    """Give the facts with PyTorch as the framework where nothing else is known and the hook says that it is there."""
+    if facts.framework is not None or guest.torch_version is None:
+        return facts
+    return replace(facts, framework=_FRAMEWORK)
 
 
 def _device_of(gpu_uuid: str | None, mig_uuid: str | None, guest: Guest, *, alone: bool) -> Allocator | str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dstop.errors import AttachError
+from dstop.pytorch.below import NotTorchError, with_torch_below
 from dstop.pytorch.bootstrap import bootstrap
 from dstop.pytorch.client import Client, NoAnswerError
 from dstop.pytorch.interrupts import held_back
@@ -90,6 +91,9 @@ def attach(
     ladder = _Ladder(target, time.monotonic() + timeout_s, log or _nothing, without_torch, root)
     try:
         return ladder.attached(ladder.climb())
+    except NotTorchError as error:
+        ladder.close()
+        raise with_torch_below(error, pid, root) from error
     except AttachError as error:
         ladder.close()
         if not is_alive(target, root) and target.state not in "ZX":

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from dstop.model.segment import ModelFacts, SegmentMap, Site
     from dstop.pytorch.line import Line
 
-MOST_LINES = 256
-"""Each takes a descriptor, of which a program usually has 1024."""
+MOST_LINES = 512
+"""Each takes a descriptor, of which a program usually has 1024; those beyond say why they have no figures."""
 BANNED_S = 60.0
 """A hook that sends what it was not asked is left alone this long."""
 
@@ -31,6 +31,7 @@ class LiveGuests:
         clock: monotonic seconds.
         defer: steps to let pass before hooks are looked for: the first screen does not wait for that.
         search_s: what a step may take to look for hooks.
+        most: how many hooks are asked; each takes a descriptor.
     """
 
     def __init__(
@@ -40,12 +41,16 @@ class LiveGuests:
         clock: Callable[[], float] = time.monotonic,
         defer: int = 0,
         search_s: float = BUDGET_S,
+        most: int = MOST_LINES,
     ) -> None:
         self._root = root
+        self._most = most
         self._defer = defer
         self._clock = clock
         self._search = Search(root, clock, search_s)
         self._lines: dict[ProcessId, Line] = {}
+        self._too_many: set[ProcessId] = set()
+        """Those with a hook that is not asked, because there are too many."""
         self._lock = threading.Lock()
         self._attached: dict[ProcessId, bool] = {}
         """Those that somebody attached to, whether a card lists them or not; False until they were looked for."""
@@ -58,15 +63,18 @@ class LiveGuests:
         wanted = {*processes, *self._to_look_for()}
         for process in [process for process in self._lines if process not in wanted]:
             self._drop(process)
+        self._too_many &= wanted
         now_s = self._clock()
         for line in list(self._lines.values()):
             self._safely(line, line.ask, now_s)
         for process, connection in self._search.found(wanted - self._lines.keys()):
             from dstop.pytorch.line import Line  # noqa: PLC0415 - most machines have no hook
 
-            if len(self._lines) >= MOST_LINES:
+            if len(self._lines) >= self._most:
                 connection.close()
-                return
+                self._too_many.add(process)
+                continue
+            self._too_many.discard(process)
             line = self._lines[process] = Line(process, connection, now_s)
             self._safely(line, line.ask, now_s)
 
@@ -94,7 +102,10 @@ class LiveGuests:
             if all(line.is_late for line in at.values()):
                 left_s = 0.0
         now_s = self._clock()
-        return {process: line.answer(now_s) for process, line in self._lines.items()}
+        answers = {process: line.answer(now_s) for process, line in self._lines.items()}
+        for process in self._too_many:
+            answers[process] = _unasked(process, self._most)
+        return answers
 
     def attach(
         self, process: ProcessId, *, timeout_s: float | None = None, without_torch: bool = False
@@ -207,3 +218,14 @@ class LiveGuests:
 
     def _drop(self, process: ProcessId) -> None:
         self._lines.pop(process).close()
+
+
+def _unasked(process: ProcessId, most: int) -> Guest:
+    from dstop.model.guest import Guest  # noqa: PLC0415 - seldom
+
+    why = f"dstop asks {most} hooks at every step, and no more: watch fewer with --only, --user or --pid"
+    return Guest(
+        pid=process.pid,
+        started_at_s=process.started_at_s,
+        unavailable={"devices": why, "torch_version": why},
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dstop.errors import AttachError
 from dstop.model.value import Value
+from dstop.pytorch.below import NotTorchError
 from dstop.pytorch.elf import Image, NoSymbolsError, Symbol, mapped_images
 
 if TYPE_CHECKING:
@@ -104,6 +105,6 @@ def _not_python(pid: int, images: dict[str, int], symbols_missing: str | None) -
     if any("libpypy" in path for path in images):
         return AttachError(f"process {pid} is PyPy, not CPython", fix="PyTorch runs on CPython: give its pid")
     name = os.path.basename(next(iter(images), "a kernel thread"))  # noqa: PTH119 - no pathlib
-    return AttachError(
+    return NotTorchError(
         f"process {pid} ({name}) is not a Python process", fix="give the pid of the process that runs PyTorch"
     )

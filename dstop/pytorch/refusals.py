@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dstop.errors import AttachError
 from dstop.model.value import Value
+from dstop.pytorch.below import NotTorchError
 from dstop.pytorch.target import ended, stopped
 from dstop.sources.procfs.facts import user_name
 from dstop.sources.procfs.namespace import own_container
@@ -107,7 +108,7 @@ def torch_refusal(target: Target) -> AttachError | None:
     """Say that a Python process has no PyTorch; asked last, when it is known to be Python."""
     if target.has_torch is not False:
         return None
-    return AttachError(
+    return NotTorchError(
         f"{_named(target)} has not imported PyTorch (yet)",
         fix="try again once it has; CUDA's allocator is PyTorch's",
     )

@@ -80,6 +80,12 @@ def find_target(pid: int, root: str = "/proc", *, look_inside: bool = True) -> T
     status = _status(read_text(f"{root}/{pid}/status", 1 << 16) or "")
     if stat is None or not status:
         raise gone(pid)
+    leader = as_count(status.get("Tgid"))
+    if leader is not None and leader != pid:
+        raise AttachError(
+            f"{pid} is a thread of process {leader} ({stat.comm.strip() or '?'})",
+            fix=f"give the PID {leader}",
+        )
     uid, gid = _effective(status, "Uid"), _effective(status, "Gid")
     if uid is None or gid is None:
         raise gone(pid)

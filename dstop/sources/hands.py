@@ -10,6 +10,8 @@ from dstop.model.value import Value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from dstop.model.process import ProcessFacts
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ProcessDetail(Value):
@@ -20,6 +22,10 @@ class ProcessDetail(Value):
     ancestors: tuple[tuple[int, str], ...] = ()
     """(pid, command) from the parent up."""
     libraries: tuple[str, ...] = ()
+    facts: ProcessFacts | None = None
+    """Who it is, for a process that no card has a row of; None when that is not to be had."""
+    has_ended: bool = False
+    """Whether this very process is no more, or is a zombie."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -75,7 +75,7 @@ class DstopApp(App[None]):
         theme: str,
         hands: Hands | None = None,
         guests: Guests | None = None,
-        open_process: ProcessId | None = None,
+        open_processes: Sequence[ProcessId] = (),
         look: Look | None = None,
         save: Callable[[Settings], None] | None = None,
     ) -> None:
@@ -89,7 +89,7 @@ class DstopApp(App[None]):
         self.failure: BaseException | None = None
         self.notice = ""
         self.theme_name = theme
-        self._open_first = open_process
+        self._open_first = tuple(open_processes)
         self._overview = OverviewScreen(view, settings.mode)
         self._save = save
         self._question: Question | None = None
@@ -113,8 +113,8 @@ class DstopApp(App[None]):
             lambda frame: self.post_message(FrameReady(frame)),
             lambda error: self.post_message(PollerFailed(error)),
         )
-        if self._open_first is not None:
-            self.open_pid(self._open_first)
+        for process in reversed(self._open_first):
+            self.open_pid(process)
 
     def on_frame_ready(self, message: FrameReady) -> None:
         """Hand the frame to the screen on top; one that is covered takes the latest when it is back."""

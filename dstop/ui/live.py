@@ -16,7 +16,7 @@ from dstop.monitor import Monitor
 from dstop.ui.poller import Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from dstop.draw.look import Look
     from dstop.model.frame import Frame
@@ -42,7 +42,7 @@ def run_live(
     *,
     hands: Hands | None = None,
     guests: Guests | None = None,
-    open_pid: ProcessId | None = None,
+    open_pids: Sequence[ProcessId] = (),
     save: Callable[[Settings], None] | None = None,
 ) -> None:
     """Show the live screen until the user leaves it.
@@ -53,7 +53,8 @@ def run_live(
         view: what the table shows first.
         hands: asks and signals processes; None where there are none behind the source.
         guests: asks the hooks in PyTorch processes; None where there are none behind the source.
-        open_pid: the process to show first; its screen needs no row in the sample. Esc goes to all.
+        open_pids: the processes to show first, on top of each other; Esc goes to the next, and at last to all.
+            Their screens need no row in the sample.
         save: writes the settings when the user asks for it.
 
     Raises:
@@ -84,7 +85,7 @@ def run_live(
                 theme=theme,
                 hands=hands,
                 guests=guests,
-                open_process=open_pid,
+                open_processes=open_pids,
                 look=look,
                 save=save,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstop.draw.event_lines import event_lines, newest_grave
+from dstop.draw.event_lines import event_line, event_lines, newest_grave
 from dstop.draw.line import line_cells, plain
 from dstop.draw.status_line import flags_of, status_line
 from dstop.model.event import Event, EventKind
@@ -64,3 +64,11 @@ def test_only_grave_news_interrupts() -> None:
     assert newest_grave(old, (*old, event(2, EventKind.PROCESS_ENDED))) is None
     lost = event(3, EventKind.GPU_LOST)
     assert newest_grave(old, (*old, lost)) == lost
+
+
+def test_memory_that_ran_out_stands_out_in_the_log() -> None:
+    """An OOM and its black box are grave, a flushed cache is a warning, hooks that come and go are not news."""
+    roles = {kind: event_line(event(1, kind), 60)[2][1] for kind in EventKind}
+    assert {roles[EventKind.OUT_OF_MEMORY], roles[EventKind.BLACK_BOX]} == {"bad"}
+    assert {roles[EventKind.CACHE_FLUSHED], roles[EventKind.HOOKS_FAILED]} == {"warn"}
+    assert {roles[EventKind.HOOK_CAME], roles[EventKind.HOOK_LEFT]} == {"dim"}

@@ -294,3 +294,17 @@ def test_a_source_is_closed_even_if_its_guests_cannot_be():
     with pytest.raises(OSError, match="stuck"):
         Monitor(source, interval_s=1.0, guests=Unclosable()).close()
     assert source.closed
+
+
+def test_a_process_whose_hook_sees_pytorch_is_a_pytorch_process():
+    """Where nothing else told the framework, the hook does; what is known better stays, and so does what is unknown."""
+    row = SAMPLE.processes[0]
+    unknown = replace(row, facts=replace(row.facts, framework=None))
+    served = replace(row, facts=replace(row.facts, framework="vLLM"))
+    with_torch = {row.id: make_guest(PID_0)}
+    without = {row.id: replace(make_guest(PID_0), torch_version=None)}
+    for given, guests, framework in (
+        (unknown, with_torch, "pytorch"), (served, with_torch, "vLLM"), (unknown, without, None),
+    ):  # fmt: skip
+        (joined,) = with_allocators(replace(SAMPLE, processes=(given,)), guests).processes
+        assert joined.facts.framework == framework

@@ -122,10 +122,10 @@ class Clock:
 class Rig:
     """Processes that do nothing, and hooks in their names."""
 
-    def __init__(self):
+    def __init__(self, **options):
         self.directory = tempfile.mkdtemp(prefix="d-")
         self.clock = Clock()
-        self.guests = LiveGuests(clock=self.clock, search_s=DEADLINE_S)
+        self.guests = LiveGuests(clock=self.clock, search_s=DEADLINE_S, **options)
         self._processes, self._hooks = [], []
 
     def process(self, **environment):
@@ -512,3 +512,27 @@ def test_its_descriptors_do_not_grow(rig):
     hook.close()
     rig._hooks.remove(hook)
     assert _descriptors() == before
+
+
+@pytest.fixture
+def small_rig():
+    """Give a rig that asks two hooks at most."""
+    made = Rig(most=2)
+    yield made
+    made.close()
+
+
+def test_more_hooks_than_can_be_asked_are_not_hidden(small_rig):
+    """The third says why it has no figures, and has them as soon as there is room."""
+    rig = small_rig
+    processes = [rig.process() for _ in range(3)]
+    for process in processes:
+        rig.hook(process)
+    answers = rig.step(*processes)
+    assert set(answers) == set(processes)
+    (left,) = [process for process, guest in answers.items() if not guest.devices]
+    assert "asks 2 hooks at every step" in answers[left].unavailable["devices"]
+    asked = [process for process in processes if process != left]
+    rig.clock.ahead_s += AGAIN_S
+    assert rig.step(asked[0], left)[left].devices
+    assert set(rig.step(asked[0])) == {asked[0]}

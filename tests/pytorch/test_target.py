@@ -131,3 +131,12 @@ def test_a_process_that_ended_is_not_alive() -> None:
     assert not is_alive(target)
     child.communicate()
     assert not is_alive(target)
+
+
+def test_a_thread_is_no_target(proc: Path) -> None:
+    """`top -H` and `py-spy` show numbers of threads: what is wanted is the process."""
+    status = proc / "4711" / "status"
+    status.write_text(status.read_text() + "Tgid:\t4700\n")
+    with pytest.raises(AttachError, match=r"4711 is a thread of process 4700 \(python\)") as caught:
+        find_target(4711, str(proc))
+    assert caught.value.fix == "give the PID 4700"

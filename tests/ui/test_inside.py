@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 from pictures import typed
 from stage import Scene, playing
+from twins import RecordingHands
 
 from dstop.errors import AttachError
 from dstop.model.guest import ProcessId
 from dstop.settings import Settings
 from dstop.sources.demo import DemoSource
 from dstop.sources.demo.guests import DemoGuests
-from dstop.testing import FakeGuests, make_guest
+from dstop.testing import FakeGuests, make_guest, make_process
 from dstop.ui.keys import OVERVIEW_KEYS
 from dstop.ui.screens.inside import (
     InsideScreen,
@@ -380,3 +381,54 @@ async def test_the_overview_tells_cached_from_used():
 def test_the_twin_of_the_demo_needs_nothing_but_the_demo():
     """Who reads the demo's guests first reads its first moment."""
     assert len(DemoGuests(DemoSource(lambda: 30.0)).answers()) == 8
+
+
+class Hands(RecordingHands):
+    """Tells who a process is, until it has ended."""
+
+    has_ended = False
+
+    def detail(self, pid, started_at_s):
+        """Give its facts."""
+        facts = make_process(0, pid, started_at_s=started_at_s, command="train.py", user="alice").facts
+        facts = replace(facts, framework=None, cmdline=("python", "train.py", "--lr", "1"))
+        return replace(super().detail(pid, started_at_s), facts=facts, has_ended=self.has_ended)
+
+
+async def test_a_process_without_a_row_says_who_it_is_and_when_it_has_ended():
+    """Command, user and framework come from the host and the hook; the end is noticed when the hook is gone."""
+    alone, hands = ProcessId(77, 5.0), Hands()
+    guest = make_guest(77, started_at_s=5.0)
+    scene = replace(QUICK, open_pid=alone)
+    async with playing(scene, size=BIG, guests=FakeGuests(), hands=hands) as (stage, pilot):
+        await until(pilot, lambda: "train.py --lr 1" in stage.text())
+        assert "77  train.py  on no GPU that the driver lists" in stage.lines()[0]
+        assert "user         alice (" in stage.text()
+        attached = replace(stage.app.frame, guests={alone: guest})
+        await stage.give(pilot, attached)
+        assert "framework    pytorch" in stage.text()
+        await stage.give(pilot, replace(attached, guests={}))
+        await until(pilot, lambda: not stage.app.screen.is_reading)
+        assert "press A" in stage.text()
+        await stage.give(pilot, attached)
+        hands.has_ended = True
+        await stage.give(pilot, replace(attached, guests={}))
+        await until(pilot, lambda: "77 has ended; this is its last reading" in stage.lines()[0])
+        assert "PyTorch's memory on cuda:0" in stage.text()
+
+
+async def test_several_processes_lie_upon_each_other():
+    """`dstop attach PID PID` opens the first; Esc leads to the next, with its graphs, and at last to all."""
+    async with playing(QUICK, size=BIG) as (stage, pilot):
+        first, second = stage.app.frame.sample.processes[:2]
+        for row in (second, first):
+            stage.app.open_pid(row.id)
+        await stage.step(pilot)
+        assert str(first.pid) in stage.lines()[0]
+        await pilot.press("escape")
+        await stage.step(pilot)
+        await stage.step(pilot)
+        assert str(second.pid) in stage.lines()[0]
+        assert {key.pid for key in stage.app.frame.watched} == {second.pid}
+        await pilot.press("escape")
+        assert stage.app.screen is stage.overview

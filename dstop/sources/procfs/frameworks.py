@@ -49,14 +49,14 @@ _TOOLS = {
     "jupyter": "Jupyter",
     "jupyterlab": "Jupyter",
     "notebook": "Jupyter",
-    "torchrun": "torch",
-    "torch": "torch",
-    "accelerate": "torch",
-    "composer": "torch",
-    "axolotl": "torch",
-    "llamafactory-cli": "torch",
-    "litgpt": "torch",
-    "nemo": "torch",
+    "torchrun": "pytorch",
+    "torch": "pytorch",
+    "accelerate": "pytorch",
+    "composer": "pytorch",
+    "axolotl": "pytorch",
+    "llamafactory-cli": "pytorch",
+    "litgpt": "pytorch",
+    "nemo": "pytorch",
     "jax": "JAX",
     "maxtext": "JAX",
     "tensorflow": "TensorFlow",
@@ -77,11 +77,11 @@ _FOLDERS = {
 _VARIABLES = (
     ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed"),
     ("RAY_JOB_ID", "Ray"),
-    ("TORCHELASTIC_RUN_ID", "torch"),
-    ("TORCHELASTIC_RESTART_COUNT", "torch"),
-    ("ACCELERATE_MIXED_PRECISION", "torch"),
-    ("PYTORCH_CUDA_ALLOC_CONF", "torch"),
-    ("PYTORCH_ALLOC_CONF", "torch"),
+    ("TORCHELASTIC_RUN_ID", "pytorch"),
+    ("TORCHELASTIC_RESTART_COUNT", "pytorch"),
+    ("ACCELERATE_MIXED_PRECISION", "pytorch"),
+    ("PYTORCH_CUDA_ALLOC_CONF", "pytorch"),
+    ("PYTORCH_ALLOC_CONF", "pytorch"),
     ("XLA_PYTHON_CLIENT_PREALLOCATE", "JAX"),
     ("XLA_PYTHON_CLIENT_MEM_FRACTION", "JAX"),
     ("JAX_PLATFORMS", "JAX"),
@@ -95,8 +95,8 @@ _LIBRARIES = (
     (b"/sgl_kernel/", "SGLang"),
     (b"libtensorrt_llm", "TensorRT-LLM"),
     (b"libtritonserver", "Triton"),
-    (b"libtorch_cuda", "torch"),
-    (b"libtorch_cpu", "torch"),
+    (b"libtorch_cuda", "pytorch"),
+    (b"libtorch_cpu", "pytorch"),
     (b"/jaxlib/", "JAX"),
     (b"xla_cuda_plugin", "JAX"),
     (b"libtensorflow", "TensorFlow"),
@@ -110,7 +110,7 @@ _MAPS_BYTES = 4 << 20
 
 
 def framework_of(launch: Launch, environ: Mapping[str, str]) -> str | None:
-    """Name the framework: `vLLM`, `torch`, `llama.cpp`, …; None when nothing tells.
+    """Name the framework: `vLLM`, `pytorch`, `llama.cpp`, …; None when nothing tells.
 
     What was started says more than the environment, which a whole container shares.
     """

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 FRESH_S = 5.0
 """How long a parent is taken to be the parent still: a tree is drawn every second, and at every key."""
 MOST_PARENTS = 16384
+_ENDED = frozenset("ZXx")
+"""Letters of the kernel for a process that runs no more (proc_pid_stat(5))."""
 
 
 class HostHands:
@@ -25,9 +27,10 @@ class HostHands:
         self._read_at_s = 0.0
 
     def detail(self, pid: int, started_at_s: float | None) -> ProcessDetail:
-        """Read environment and ancestors; a process that hangs hangs its reader: call it in a thread."""
+        """Read environment, ancestors and facts; a process that hangs hangs its reader: call it in a thread."""
         from dstop.sources.procfs.ancestors import ancestors  # noqa: PLC0415 - the first frame does without
         from dstop.sources.procfs.environment import read_environment  # noqa: PLC0415 - as above
+        from dstop.sources.procfs.facts import complete_facts, read_basics  # noqa: PLC0415 - as above
         from dstop.sources.procfs.frameworks import mapped_framework  # noqa: PLC0415 - as above
         from dstop.sources.procfs.redaction import redact  # noqa: PLC0415 - as above
         from dstop.sources.procfs.stat import read_stat, same_start  # noqa: PLC0415 - as above
@@ -37,12 +40,14 @@ class HostHands:
             reason = (
                 "not a process of this PID namespace" if started_at_s is None else "the process has ended"
             )
-            return ProcessDetail(unavailable={"environment": reason})
+            return ProcessDetail(has_ended=started_at_s is not None, unavailable={"environment": reason})
         environment = read_environment(pid, self._root)
         framework = mapped_framework(pid, self._root)
         return ProcessDetail(
             environment=None if environment.values is None else tuple(redact(environment.values).items()),
             ancestors=tuple((parent.pid, parent.command) for parent in ancestors(pid, root=self._root)),
+            facts=complete_facts(read_basics(stat, self._root), stat, self._root),
+            has_ended=stat.state in _ENDED,
             libraries=() if framework is None else (framework,),
             unavailable={} if environment.reason is None else {"environment": environment.reason},
         )

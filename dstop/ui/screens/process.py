@@ -7,21 +7,31 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from dstop.draw.detail import command_lines, detail_lines, fact_lines, graph_lines, title_line
+from dstop.draw.detail import (
+    command_lines,
+    detail_lines,
+    fact_lines,
+    graph_lines,
+    host_fact_lines,
+    pid_title_line,
+    title_line,
+)
 from dstop.draw.line import fit_line
 from dstop.model.guest import ProcessId
 from dstop.model.process import ProcessKey
+from dstop.monitor.join import with_framework
 from dstop.ui.messages import DetailReady
 from dstop.ui.screens.guest import GuestScreen
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
+    from textual.events import ScreenResume
 
     from dstop.draw.line import Line
     from dstop.model.frame import Frame, ProcessHistory
     from dstop.model.guest import Guest
     from dstop.model.process import GpuProcess, ProcessFacts
-    from dstop.sources.hands import ProcessDetail
+    from dstop.sources.hands import Hands, ProcessDetail
 
 _NO_GPU = -1
 """The place of a process that the sample has no row of, among the watched."""
@@ -59,6 +69,10 @@ class ProcessScreen(GuestScreen):
         """The last there was: one that has ended is watched no more, and how it ended is what one wants to see."""
         self._last: tuple[Frame, Guest] | None = None
         """As the history: the last frame in which the hook answered."""
+        self._had_hook = False
+        self._reading = False
+        self._asked_at: Frame | None = None
+        """The frame for which it was last asked whether the process lives: once a frame is enough."""
 
     @property
     def process_id(self) -> ProcessId:
@@ -67,8 +81,17 @@ class ProcessScreen(GuestScreen):
 
     @property
     def facts(self) -> ProcessFacts | None:
-        """What does not change; None where the sample has no row of it."""
-        return self.process.facts if self.process is not None else None
+        """What does not change: of its row, or, where the sample has none, as the host told it; None until then."""
+        if self.process is not None:
+            return self.process.facts
+        facts = self.detail.facts if self.detail is not None else None
+        guest = self.guest
+        return facts if facts is None or guest is None else with_framework(facts, guest)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether what only this screen shows is still to come."""
+        return self._reading
 
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
@@ -82,25 +105,41 @@ class ProcessScreen(GuestScreen):
         return (self.KEYS[0], *inside, *doing, *self.KEYS[1:])
 
     def on_mount(self) -> None:
-        """Watch its history, and read what only this screen shows, apart: a stuck process blocks its reader."""
+        """Read what only this screen shows, apart: a stuck process blocks its reader."""
         super().on_mount()
+        self._ask_detail()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Watch its history: several processes may lie upon each other."""
+        del event
         key = ProcessKey(_NO_GPU, *self._whose) if self.process is None else self.process.key
         self.dstop.watch_processes((key,))
-        threading.Thread(target=self._read_detail, name="dstop-detail", daemon=True).start()
 
     def on_unmount(self) -> None:
-        """Stop to watch."""
-        self.dstop.watch_processes(())
+        """Stop to watch, unless another process was below this one."""
+        if not any(isinstance(screen, ProcessScreen) for screen in self.app.screen_stack):
+            self.dstop.watch_processes(())
 
-    def _read_detail(self) -> None:
+    def _ask_detail(self) -> None:
         hands = self.dstop.hands
-        if hands is not None:
-            detail = hands.detail(self._whose.pid, self._whose.started_at_s)
-            self.post_message(DetailReady(detail))
+        if hands is not None and not self._reading:
+            self._reading = True
+            threading.Thread(
+                target=self._read_detail, args=(hands,), name="dstop-detail", daemon=True
+            ).start()
+
+    def _read_detail(self, hands: Hands) -> None:
+        detail = hands.detail(self._whose.pid, self._whose.started_at_s)
+        self.post_message(DetailReady(detail))
 
     def on_detail_ready(self, message: DetailReady) -> None:
         """Take what the reader found."""
-        self.detail = message.detail
+        self._reading = False
+        self.ended = self.ended or (self.process is None and message.detail.has_ended)
+        if not self.ended or self.detail is None:
+            self.detail = message.detail
+        if not self.ended and self.process is None and self.guest is None:
+            self._last = None  # it lives: the hook has left
         self.draw()
         if self._environment_first:
             self.action_environment()
@@ -113,6 +152,11 @@ class ProcessScreen(GuestScreen):
             self.process = next((row for row in rows if row.id == self._whose), None)
             if self.process is not None:
                 self.dstop.watch_processes((self.process.key,))
+            elif (
+                self._had_hook and self.guest is None and not self.ended and self._asked_at is not self.frame
+            ):
+                self._asked_at = self.frame
+                self._ask_detail()  # no row tells whether the hook left, or the process ended
         else:
             now = next((row for row in rows if row.key == self.process.key), None)
             self.ended = now is None
@@ -120,7 +164,8 @@ class ProcessScreen(GuestScreen):
         guest = self.guest
         if guest is not None:
             self._last = (self.frame, guest)
-        elif not self.ended:
+            self._had_hook = True
+        elif not self.ended and (self.process is not None or self.dstop.hands is None):
             self._last = None
 
     def title_of(self, width: int) -> Line:
@@ -130,8 +175,8 @@ class ProcessScreen(GuestScreen):
             text = f" {self._whose.pid} has ended; this is its last reading"
             return fit_line(((text, "badge.bad"),), width, "badge.bad")
         if self.process is None:
-            text = f" {self._whose.pid}  on no GPU that the driver lists"
-            return fit_line(((text, "head"),), width, "head")
+            has_gpus = self.frame is not None and bool(self.frame.sample.gpus)
+            return pid_title_line(self._whose.pid, self.facts, width, has_gpus=has_gpus)
         return title_line(self.process, width)
 
     def body(self, width: int) -> list[Line]:
@@ -144,14 +189,18 @@ class ProcessScreen(GuestScreen):
         gpu = next((gpu for gpu in frame.sample.gpus if gpu.index == index), None)
         steps = frame.history[index].steps if index in frame.history else 0
         lines: list[Line] = []
+        now_s = frame.sample.taken_at_ns / 1e9
+        facts = self.facts
         if process is not None:
-            now_s = frame.sample.taken_at_ns / 1e9
             lines += fact_lines(process, gpu, width, now_s, dense=self._last is not None)
+        elif facts is not None:
+            lines += host_fact_lines(facts, width, now_s)
         lines += self._inside_lines(width, steps)
         if process is not None:
             self._history = history = frame.watched.get(process.key, self._history)
             lines += graph_lines(history, gpu, width, frame.step_s, steps)
-            lines += command_lines(process, width)
+        if facts is not None:
+            lines += command_lines(facts, width)
         if self.dstop.hands is not None:
             lines += detail_lines(self.detail, width)
         return lines

@@ -45,7 +45,7 @@ def test_all_facts_of_a_rank(tree: Tree) -> None:
     assert (facts.uid, facts.user) == (os.getuid(), pwd.getpwuid(os.getuid()).pw_name)
     assert (facts.command, facts.container) == ("train.py", "docker:3f2a1b9c0d4e")
     assert (facts.rank, facts.local_rank, facts.world_size, facts.job) == (3, 3, 8, "r1")
-    assert (facts.framework, facts.model) == ("torch", "org/m")
+    assert (facts.framework, facts.model) == ("pytorch", "org/m")
     assert facts.unavailable == {}
 
 

@@ -75,3 +75,17 @@ def test_a_signal_reaches_this_process_and_no_other(sleeper: subprocess.Popen[by
     assert sleeper.poll() is None
     HostHands().signal(sleeper.pid, start_of(sleeper.pid), signal.SIGTERM)
     assert sleeper.wait(10) == -signal.SIGTERM
+
+
+def test_who_a_process_is_comes_with_it(sleeper: subprocess.Popen[bytes]) -> None:
+    """A process that no card lists has its command and user all the same; one that has ended is said to have."""
+    start_s = start_of(sleeper.pid)
+    detail = HostHands().detail(sleeper.pid, start_s)
+    assert detail.facts is not None
+    assert detail.facts.cmdline == (sys.executable, "-c", "import time; time.sleep(60)")
+    assert (detail.facts.uid, detail.has_ended) == (os.getuid(), False)
+    sleeper.kill()
+    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
+    assert HostHands().detail(sleeper.pid, start_s).has_ended, "a zombie"
+    sleeper.wait()
+    assert HostHands().detail(sleeper.pid, start_s).has_ended

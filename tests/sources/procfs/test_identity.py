@@ -18,7 +18,7 @@ def test_ranks_of_torchrun() -> None:
     """RANK, LOCAL_RANK and WORLD_SIZE count, and a run id names the job."""
     found = identify(["python", "train.py"], {**TORCHRUN, "TORCHELASTIC_RUN_ID": "run7"})
     assert (found.rank, found.local_rank, found.world_size) == (3, 1, 8)
-    assert (found.job, found.framework) == ("run7", "torch")
+    assert (found.job, found.framework) == ("run7", "pytorch")
 
 
 def test_a_run_id_of_none_names_no_job() -> None:
@@ -150,11 +150,11 @@ def test_frameworks_and_models(line: str, framework: str | None, model: str | No
     ("environ", "framework", "model"),
     [
         ({"HF_MODEL_ID": "org/m"}, None, "org/m"),
-        ({"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}, "torch", None),
+        ({"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}, "pytorch", None),
         ({"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}, "JAX", None),
         ({"TF_FORCE_GPU_ALLOW_GROWTH": "true"}, "TensorFlow", None),
         ({"ACCELERATE_USE_DEEPSPEED": "true", "TORCHELASTIC_RUN_ID": "none"}, "DeepSpeed", None),
-        ({"ACCELERATE_USE_DEEPSPEED": "false", "TORCHELASTIC_RUN_ID": "none"}, "torch", None),
+        ({"ACCELERATE_USE_DEEPSPEED": "false", "TORCHELASTIC_RUN_ID": "none"}, "pytorch", None),
     ],
 )
 def test_the_environment_tells_where_the_line_does_not(
@@ -230,5 +230,5 @@ def test_libraries_name_the_framework(tmp_path) -> None:
     (tmp_path / "7").mkdir()
     maps = "7f00-7f01 r-xp 00000000 00:00 1 /opt/lib/python3/site-packages/torch/lib/libtorch_cuda.so\n"
     (tmp_path / "7" / "maps").write_text(maps)
-    assert mapped_framework(7, str(tmp_path)) == "torch"
+    assert mapped_framework(7, str(tmp_path)) == "pytorch"
     assert mapped_framework(8, str(tmp_path)) is None
