@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 
 _SECTION = re.compile(r"^(?=# -- )", re.MULTILINE)
 """Where the hook may be cut: its headings, which stand between definitions."""
@@ -10,15 +11,20 @@ _FUTURE = "from __future__ import annotations\n"
 
 _BODY = """\
 try:
-    hook = {'__name__': '_dstop_hook'}
-    for part in parts:
-        exec(compile(part, '<dstop hook>', 'exec'), hook)
-    hook['start'](directory, path, how)
+    import sys
+    kept = sys.modules.get('_dstop_hook_once')
+    if getattr(kept, 'mark', None) == mark:
+        kept.start(directory, path, how)
+    else:
+        hook = {'__name__': '_dstop_hook'}
+        for part in parts:
+            exec(compile(part, '<dstop hook>', 'exec'), hook)
+        hook['start'](directory, path, how)
+        kept = sys.modules['_dstop_hook_once']
+        kept.mark, kept.start = mark, hook['start']
 except BaseException:
     pass
 """
-
-
 _APART = """\
 try:
     import _thread
@@ -40,13 +46,15 @@ def bootstrap(source: str, directory: str | None, path: str | None, how: str, *,
 
     PyRun_SimpleString runs it in the target's `__main__`: an expression binds no name there. Everything is caught,
     SystemExit too, which would end the target. ASCII, so that every way in carries it unchanged. The hook is compiled
-    section by section: a compiler holds the GIL, and all of it at once would hold it for twenty milliseconds.
+    section by section: a compiler holds the GIL, and all of it at once would hold it for twenty milliseconds. It stays
+    compiled after it has left, so that a process that is attached to again and again does not grow by a hook each time.
     """
     if "\0" in source:
         raise ValueError("the source of the hook holds a NUL")
     names: dict[str, object] = {
         "__name__": "_dstop_bootstrap",
         "parts": sections(source),
+        "mark": zlib.crc32(source.encode()),
         "directory": directory,
         "path": path,
         "how": how,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import types
 
 import pytest
 
@@ -37,6 +38,21 @@ def test_the_statement_calls_start_and_leaves_no_name(seen) -> None:
     _run(TELLS, names)
     assert seen == [("/run/ü'", None, "ptrace", "_dstop_hook", threading.get_ident())]
     assert set(names) == {"__builtins__"}
+
+
+def test_a_hook_that_was_there_is_not_compiled_again(seen, monkeypatch) -> None:
+    """What an earlier attach left compiled is started anew; another text of the hook takes its place."""
+    monkeypatch.setitem(sys.modules, "_dstop_hook_once", types.ModuleType("_dstop_hook_once"))
+    counting = TELLS + "sys.dstop_test_seen.append('compiled')\n"
+    for source in (counting, counting, counting + "# newer\n"):
+        _run(source, {})
+    assert [call if call == "compiled" else "started" for call in seen] == [
+        "compiled",
+        "started",
+        "started",
+        "compiled",
+        "started",
+    ]
 
 
 def test_apart_it_holds_nobody_up(seen) -> None:
