@@ -210,8 +210,15 @@ def _print_one(
     from dstop.draw.ansi import render  # noqa: PLC0415 - as above
     from dstop.draw.ascii import ascii_line  # noqa: PLC0415 - as above
     from dstop.draw.attach_text import attach_text_lines  # noqa: PLC0415 - as above
+    from dstop.sources.procfs.facts import read_facts  # noqa: PLC0415 - as above
 
-    lines = attach_text_lines(guest, rows, terminal.width(os.environ))
+    lines = attach_text_lines(
+        guest,
+        rows,
+        terminal.width(os.environ),
+        command=None if rows else read_facts(process.pid).command,
+        notices=frame.sample.notices,
+    )
     if settings.ascii or not terminal.speaks_unicode():
         lines = [ascii_line(line) for line in lines]
     color = terminal.use_color(settings.color, os.environ, is_terminal=terminal.is_terminal(sys.stdout))

@@ -19,16 +19,25 @@ if TYPE_CHECKING:
 _NAME, _AMOUNT = 18, 7
 
 
-def attach_text_lines(guest: Guest, rows: Sequence[GpuProcess], width: int) -> list[Line]:
+def attach_text_lines(
+    guest: Guest,
+    rows: Sequence[GpuProcess],
+    width: int,
+    *,
+    command: str | None = None,
+    notices: Sequence[str] = (),
+) -> list[Line]:
     """Draw a guest and its devices; nothing is cut that a pipe could take.
 
     Args:
         guest: the newest answer of the hook.
         rows: the process' rows in the sample, for what the driver says of it; empty where there is no driver.
         width: cells that lines are filled to; one that needs more is longer.
+        command: what to call the process where it has no row.
+        notices: why there may be no row.
     """
     mine = [row for row in rows if row.id == guest.id or row.pid == guest.pid]
-    command = next((row.facts.command for row in mine if row.facts.command), None)
+    command = next((row.facts.command for row in mine if row.facts.command), command)
     name = f"process {guest.pid}" + (f", {clean(command)}" if command else "")
     if guest.rank is not None:
         name += f", rank {guest.rank} of {guest.world_size or '?'}"
@@ -50,6 +59,8 @@ def attach_text_lines(guest: Guest, rows: Sequence[GpuProcess], width: int) -> l
             *_device(device, row, width),
         ]
     lines += [_unavailable(field, why, width) for field, why in sorted(guest.unavailable.items())]
+    if not mine:
+        lines += [_line(f"  {clean(notice)}", "dim", width) for notice in notices]
     return lines
 
 

@@ -28,6 +28,7 @@ _TORCH_BASED = frozenset(
     }
 )  # fmt: skip
 """Frameworks, in small letters, whose processes may well hold PyTorch's allocator."""
+_STOPPED = frozenset("Tt")
 NOT_ATTACHED = "press A to see the allocator inside, or start it with dstop run"
 
 
@@ -36,12 +37,26 @@ def guest_lines(guest: Guest, width: int) -> list[Line]:
     return [heading("inside", width), *joined(guest_parts(guest), width)]
 
 
-def state_lines(guest: Guest, width: int) -> list[Line]:
+def silence_text(guest: Guest, state: str | None) -> str | None:
+    """Say why a process may not answer; None while it does.
+
+    Args:
+        guest: what it said last.
+        state: the kernel's letter for the process, where it is known.
+    """
+    if guest.stale_s is None:
+        return None
+    return "it is stopped" if state in _STOPPED else "C code may hold the GIL"
+
+
+def state_lines(guest: Guest, width: int, state: str | None = None) -> list[Line]:
     """Say what is in the way of figures; nothing where they are there and fresh."""
     lines: list[Line] = []
     if guest.stale_s is not None:
         age = duration_text(guest.stale_s)
-        text = f" these figures are {age} old: the process has not answered since (C code may hold the GIL)"
+        text = (
+            f" these figures are {age} old: the process has not answered since ({silence_text(guest, state)})"
+        )
         lines.append(fit_line(((text, "warn"),), width))
     if not guest.devices:
         lines.append(fit_line(((f" {why_no_devices(guest)}", "dim"),), width))

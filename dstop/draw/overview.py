@@ -195,7 +195,7 @@ def _why_empty(frame: Frame, state: OverviewState) -> str:
     if any(flag.startswith("filter") for flag in state.flags):
         return "no process matches the filter (Esc clears it)"
     if not frame.sample.gpus:
-        return "no GPU"
+        return next(iter(frame.sample.notices), "no GPU")
     if frame.sample.processes and any(flag.startswith(("GPU ", "user ")) for flag in state.flags):
         return "no process here: others are hidden (Esc shows all)"
     return "no process on a GPU"

@@ -199,3 +199,20 @@ def test_an_interval_prints_one_object_a_line(environ, cudasim):
         assert [line["pid"] for line in lines] == [target.pid] * 3
         taken = [line["taken_at_ns"] for line in lines]
         assert taken == sorted(set(taken))
+
+
+def test_detaching_goes_on_after_a_refusal(environ, sleeper):
+    """One process without a hook keeps no other from being let go; the exit code tells of it."""
+    with _started(environ, SLEEPER) as (bare, _):
+        assert _attach(environ, sleeper, "--without-torch", "--once").returncode == 0
+        done = _run(environ, "attach", str(bare.pid), str(sleeper.pid), "--detach")
+        assert done.returncode == 1
+        assert f"detached from {sleeper.pid}" in done.stderr
+        assert f"process {bare.pid}" in done.stderr
+        assert "carries no hook" in done.stderr
+
+
+def test_a_process_without_a_row_is_called_by_its_command(environ, sleeper):
+    """Where no driver lists it, the text still says what it is, and why the card's figures are missing."""
+    done = _attach(environ, sleeper, "--without-torch", "--once")
+    assert done.stdout.startswith(f"process {sleeper.pid}, python")

@@ -432,3 +432,53 @@ async def test_several_processes_lie_upon_each_other():
         assert {key.pid for key in stage.app.frame.watched} == {second.pid}
         await pilot.press("escape")
         assert stage.app.screen is stage.overview
+
+
+async def test_close_ups_lead_to_each_other():
+    """From the map to the stacks with one key; Esc leads to the process, not through all of them."""
+    async with playing(QUICK, size=BIG) as (stage, pilot):
+        await pressed(stage, pilot, "enter", "m", "a")
+        assert type(stage.app.screen) is SiteScreen
+        await pressed(stage, pilot, "M")
+        assert type(stage.app.screen) is ModelScreen
+        await pilot.press("escape")
+        assert isinstance(stage.app.screen, ProcessScreen)
+
+
+async def test_an_ended_process_is_not_asked_anything():
+    """Every key says that it has ended; none offers to attach."""
+    async with playing(Scene(at_s=149.5, past_s=60), size=BIG) as (stage, pilot):
+        await pressed(stage, pilot, "4", "enter")
+        await stage.step(pilot, 5)
+        for key in ("A", "D", "H", "w", "m", "s"):
+            await pilot.press(key)
+            assert "484589 has ended: there is nothing to look into" in stage.lines()[-1]
+            stage.app.say("")
+        assert isinstance(stage.app.screen, ProcessScreen)
+
+
+async def test_a_silent_process_says_why_where_it_is_asked():
+    """A stopped process is called stopped; whoever waits for an answer is told that none comes."""
+    guests = FakeGuests()
+    async with playing(QUICK, size=BIG, guests=guests) as (stage, pilot):
+        first = stage.app.frame.sample.processes[0]
+        stopped = replace(first, state="T")
+        rows = (stopped, *stage.app.frame.sample.processes[1:])
+        guest = replace(guest_of(stage), stale_s=7.0)
+        sample = replace(stage.app.frame.sample, processes=rows)
+        await stage.give(pilot, replace(stage.app.frame, sample=sample, guests={guest.id: guest}))
+        await pressed(stage, pilot, "enter")
+        assert "has not answered since (it is stopped)" in stage.text()
+        running = replace(sample, processes=(replace(first, state="R"), *rows[1:]))
+        await stage.give(pilot, replace(stage.app.frame, sample=running))
+        assert "(C code may hold the GIL)" in stage.text()
+
+
+async def test_a_snapshot_without_a_name_is_not_written():
+    """Enter on an empty line is a no."""
+    guests = FakeGuests()
+    async with playing(QUICK, size=BIG, guests=guests) as (stage, pilot):
+        await stage.give(pilot, replace(stage.app.frame, guests={guest_of(stage).id: guest_of(stage)}))
+        await pressed(stage, pilot, "enter", "w", "ctrl+u", "enter")
+        assert "no snapshot was written" in stage.lines()[-1]
+        assert guests.calls == []

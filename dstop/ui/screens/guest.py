@@ -13,7 +13,7 @@ from dstop.draw.detail import wrapped
 from dstop.draw.line import fit_line
 from dstop.ui.asking import ask_apart
 from dstop.ui.screens.text import TextScreen
-from dstop.units import bytes_text
+from dstop.units import bytes_text, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,7 @@ class GuestScreen(TextScreen):
         self._refusal: DstopError | None = None
         """Why what was asked for last was not done: too much for the status line."""
         self._prompt: Input | None = None
+        self.ended = False
 
     @property
     @abstractmethod
@@ -58,6 +59,12 @@ class GuestScreen(TextScreen):
     def guest(self) -> Guest | None:
         """The newest answer of the hook; None where there is none."""
         return self.frame.guests.get(self.process_id) if self.frame is not None else None
+
+    @property
+    def state(self) -> str | None:
+        """The kernel's letter for the process; None where no card has a row of it."""
+        rows = self.frame.sample.processes if self.frame is not None else ()
+        return next((row.state for row in rows if row.id == self.process_id), None)
 
     @property
     def asking(self) -> bool:
@@ -75,7 +82,7 @@ class GuestScreen(TextScreen):
     def action_attach(self) -> None:
         """Ask whether to bring the hook in."""
         guests, pid = self._may_change(), self.process_id.pid
-        if guests is None:
+        if guests is None or self._is_over():
             return
         if self.guest is not None:
             self.dstop.say(f"{pid} carries the hook already")
@@ -117,7 +124,7 @@ class GuestScreen(TextScreen):
         """Write to the path that was typed."""
         event.stop()
         name, guests, process = event.value.strip(), self._guests(), self.process_id
-        self.close_prompt(forget=False)
+        self.close_prompt(forget=not name)
         if name and guests is not None:
             path = str(Path(name).expanduser())
             self._do("write", f"writing {path} …", lambda: (path, guests.snapshot(process, path)))
@@ -171,11 +178,23 @@ class GuestScreen(TextScreen):
     def refusal_lines(self, width: int) -> list[Line]:
         """Say what is being waited for; else why the last thing was not done, and what to do about it."""
         if self.asking:
-            return [fit_line(((f" asking {self.process_id.pid} …", "note"),), width)]
+            return [fit_line(((f" asking {self.process_id.pid} …{self._silence()}", "note"),), width)]
         if self._refusal is None:
             return []
         fix = self._refusal.fix
         return wrapped(self._refusal.message, width, "bad") + (wrapped(fix, width) if fix is not None else [])
+
+    def _silence(self) -> str:
+        """Say why the answer may take a while."""
+        from dstop.draw.guest_lines import silence_text  # noqa: PLC0415 - where there is a hook
+
+        guest = self.guest
+        text = silence_text(guest, self.state) if guest is not None else None
+        return (
+            ""
+            if guest is None or text is None
+            else f" silent for {duration_text(guest.stale_s or 0)}: {text}"
+        )
 
     # ---- who may what ------------------------------------------------------------------------------------------
 
@@ -197,9 +216,16 @@ class GuestScreen(TextScreen):
         return self._guests()
 
     def _has_hook(self) -> bool:
+        if self._is_over():
+            return False
         if self.guest is None:
             self.dstop.say(f"{self.process_id.pid} carries no hook: A attaches one")
         return self.guest is not None
+
+    def _is_over(self) -> bool:
+        if self.ended:
+            self.dstop.say(f"{self.process_id.pid} has ended: there is nothing to look into")
+        return self.ended
 
     # ---- the question ------------------------------------------------------------------------------------------
 

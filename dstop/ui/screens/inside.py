@@ -34,7 +34,13 @@ class InsideScreen(GuestScreen):
         ("↑↓", "scroll"),
         ("q", "quit"),
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "ask_again", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "ask_again", show=False),
+        Binding("m", "other('SegmentScreen')", show=False),
+        Binding("a", "other('SiteScreen')", show=False),
+        Binding("s", "other('SummaryScreen')", show=False),
+        Binding("M", "other('ModelScreen')", show=False),
+    ]
 
     def __init__(self, process: ProcessId, facts: ProcessFacts | None) -> None:
         super().__init__()
@@ -61,6 +67,12 @@ class InsideScreen(GuestScreen):
         else:
             self.ask(ASKED, lambda: self.question(guests))
         self.draw()
+
+    def action_other(self, name: str) -> None:
+        """Go to another close-up of the same process; Esc leads to the process all the same."""
+        screen: type[InsideScreen] = globals()[name]
+        if type(self) is not screen and self.may_look_inside():
+            self.app.switch_screen(screen(self._whose, self.facts))
 
     def on_answered(self, message: Answered) -> None:
         """Take the answer to our question; others are told in the status line."""

@@ -62,7 +62,6 @@ class ProcessScreen(GuestScreen):
         super().__init__()
         self.process = None if isinstance(process, ProcessId) else process
         self._whose = process if isinstance(process, ProcessId) else process.id
-        self.ended = False
         self.detail: ProcessDetail | None = None
         self._environment_first = environment_first
         self._history: ProcessHistory | None = None
@@ -217,7 +216,7 @@ class ProcessScreen(GuestScreen):
             return asked if self.ended else asked + not_attached_lines(self.facts, width)
         frame, guest = self._last
         index = self.process.gpu_index if self.process is not None else None
-        lines = asked + state_lines(guest, width)
+        lines = asked + ([] if self.ended and guest.devices else state_lines(guest, width, self.state))
         for device in devices_of(frame, guest, index):
             lines += allocator_lines(device, width, frame.step_s, steps)
         return lines + guest_lines(guest, width)
