@@ -103,6 +103,7 @@ def _at_exit() -> None:
     try:
         hook = _present()
         if hook is not None:
+            hook.history.abandon()
             hook.stop(0.5)
     except BaseException:
         pass
@@ -169,7 +170,12 @@ def _start(once: Any, directory: str, path: str | None, how: str) -> str | None:
 
 def stop() -> None:
     """Restore what the hook changed and end it; nothing happens where there is none."""
-    _at_exit()
+    try:
+        hook = _present()
+        if hook is not None:
+            hook.stop(0.5)
+    except BaseException:  # nothing reaches the host
+        pass
 
 
 def why_not() -> str | None:
@@ -832,7 +838,7 @@ class Torch:
         for index in self.devices():
             stats = None
             try:
-                stats = stats_of(index)
+                stats = named(stats_of(index))
             except Exception as reason:
                 unavailable["stats"] = "the allocator %s keeps no counters: %.200s" % (self.backend(), reason)
             devices.append({"index": index, "uuid": self.device(index)["uuid"], "stats": stats})
@@ -841,7 +847,7 @@ class Torch:
     def host_stats(self, unavailable: dict[str, str]) -> Any:
         """Give the counters of pinned host memory (torch 2.7 on)."""
         try:
-            return sys.modules["torch"]._C._cuda_hostMemoryStats()
+            return named(sys.modules["torch"]._C._cuda_hostMemoryStats())
         except Exception as reason:
             unavailable["host"] = "this torch does not count pinned memory: %.200s" % reason
             return None
@@ -867,6 +873,19 @@ class Torch:
         if not traces and "device_traces" in found:
             found["device_traces"] = [[] for _ in found["device_traces"]]
         return found
+
+
+def named(stats: dict[Any, Any]) -> dict[str, Any]:
+    """Give counters under names that JSON can hold: newer torches count each private pool under a tuple.
+
+    `torch.cuda.memory_stats` writes (1, 0) as `1_0`, and so do we.
+    """
+    return {
+        key if type(key) is str else "_".join(map(str, key)) if type(key) is tuple else str(key): named(value)
+        if type(value) is dict
+        else value
+        for key, value in stats.items()
+    }
 
 
 def device_uuid(index: int, of_torch: Any) -> str | None:
@@ -972,6 +991,11 @@ class History:
             name, (ours, original) = self.wrapped.popitem()
             if getattr(_C, name, None) is ours:
                 setattr(_C, name, original)
+
+    def abandon(self) -> None:
+        """Let our recording end with the process: on stderr, torch complains of any thread but the one that began."""
+        self.unwrap()
+        self.ours = False
 
     def leave(self) -> None:
         """End our recording; anybody else's goes on."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 WHO = "import os,sys;print('%d.%d' % sys.version_info[:2]);print(os.path.realpath(sys.executable))"
 """What tells one interpreter from another link to the same."""
@@ -54,13 +54,30 @@ class Cudasim:
             path.unlink(missing_ok=True)
 
 
+NEWEST, OLDEST = "DSTOP_CUDASIM_PYTHON", "DSTOP_CUDASIM_PYTHON_OLD"
+
+
+@pytest.fixture(scope="session")
+def new_cudasim() -> Iterator[Callable[..., Cudasim]]:
+    """Give what makes PyTorch on a fresh simulated device, of the newest release or of the oldest supported one."""
+    made: list[Cudasim] = []
+
+    def make(variable: str = NEWEST) -> Cudasim:
+        python = os.environ.get(variable)
+        if not python:
+            pytest.skip(f"{variable} does not name a Python with PyTorch on a simulated device")
+        made.append(Cudasim(python, f"dstop-test-{uuid.uuid4().hex[:12]}"))
+        return made[-1]
+
+    yield make
+    for simulated in made:
+        simulated.clean()
+
+
 @pytest.fixture
-def cudasim() -> Iterator[Cudasim]:
+def cudasim(new_cudasim: Callable[..., Cudasim]) -> Iterator[Cudasim]:
     """Give PyTorch on a fresh simulated device; its processes are the test's to end."""
-    python = os.environ.get("DSTOP_CUDASIM_PYTHON")
-    if not python:
-        pytest.skip("DSTOP_CUDASIM_PYTHON does not name a Python with PyTorch on a simulated device")
-    simulated = Cudasim(python, f"dstop-test-{uuid.uuid4().hex[:12]}")
+    simulated = new_cudasim()
     yield simulated
     simulated.clean()
 

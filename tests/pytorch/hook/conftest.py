@@ -229,3 +229,11 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     """Give what starts hosts; the path of a socket has room for 107 bytes only, so the folder's name is short."""
     with _hosts(tmp_path_factory.mktemp("h")) as each:
         yield each
+
+
+@pytest.fixture(params=["DSTOP_CUDASIM_PYTHON", "DSTOP_CUDASIM_PYTHON_OLD"], ids=["newest", "oldest"])
+def cudasim(request: pytest.FixtureRequest, new_cudasim: Callable[..., Any]) -> Iterator[Any]:
+    """Give PyTorch on a simulated device, once of the newest release and once of the oldest that is supported."""
+    simulated = new_cudasim(request.param)
+    yield simulated
+    simulated.clean()

@@ -136,7 +136,7 @@ def test_the_segment_map_adds_up(hosts: Any, cudasim: Any, conf: str) -> None:
 
 
 def test_private_pools_are_told_apart(hosts: Any, cudasim: Any) -> None:
-    """What a CUDA graph captured lies in a pool that is not everybody's."""
+    """What a CUDA graph captured lies in a pool that is not everybody's; the counters of newer torches tell it too."""
     host = started(
         hosts,
         cudasim,
@@ -150,6 +150,15 @@ with torch.cuda.graph(graph):
     pools = {tuple(each[7]) for each in host.wire.ask("segments")["segments"]}
     assert (0, 0) in pools
     assert len(pools) == 2
+    (device,) = host.wire.ask("stats")["devices"]
+    assert set(device["stats"]) == set(host.value("list(torch._C._cuda_memoryStats(0))"))
+    if "reserved_bytes_by_private_pools" in device["stats"]:
+        (private,) = pools - {(0, 0)}
+        assert list(device["stats"]["reserved_bytes_by_private_pools"]) == [f"{private[0]}_{private[1]}"]
+    with pytest.raises(hosts.error, match="OutOfMemoryError"):
+        host.do("torch.empty(1 << 40, device='cuda')")
+    (incident,) = (host.directory / "found").glob("*-oom/incident.json")
+    assert json.loads(incident.read_text())["devices"][0]["stats"]["num_ooms"] == 1
 
 
 def test_a_recording_of_ours_names_the_lines(hosts: Any, cudasim: Any) -> None:
@@ -169,9 +178,21 @@ def test_a_recording_of_ours_names_the_lines(hosts: Any, cudasim: Any) -> None:
     assert host.value("torch._C._cuda_record_memory_history.__name__") == "_cuda_record_memory_history"
 
 
+def test_a_program_that_ends_while_it_is_recorded_ends_in_silence(hosts: Any, cudasim: Any) -> None:
+    """Torch complains when a recording is ended by another thread than its own: at the end nobody needs to."""
+    host = started(hosts, cudasim, "x = torch.zeros(1000, device='cuda')")
+    assert host.wire.ask("history", enabled=True)["history_ours"]
+    host.do("y = torch.zeros(1000, device='cuda')")
+    assert host.end() == 0
+    assert host.stderr == ""
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_the_programs_own_recording_is_not_disturbed(hosts: Any, cudasim: Any, when: str) -> None:
-    """Whether it began before ours or while ours was on: neither `history` nor `detach` ends it or loses an event."""
+    """Whether it began before ours or while ours was on: neither `history` nor `detach` ends it or loses an event.
+
+    Before torch 2.11 the blocks come with all events or not at all: then `sites` would stop the program, and refuses.
+    """
     host = started(hosts, cudasim, "torch.zeros(1, device='cuda')")
     if when == "after":
         assert host.wire.ask("history", enabled=True)["history_ours"]
@@ -184,7 +205,12 @@ def test_the_programs_own_recording_is_not_disturbed(hosts: Any, cudasim: Any, w
             "history": True,
             "history_ours": False,
         }
-    assert host.wire.ask("sites")["sites"]
+    sites = host.wire.ask("sites")
+    if host.value("torch.__version__ < (2, 11)"):
+        assert sites["ok"] is False
+        assert "take a snapshot, or stop the recording" in sites["error"]
+    else:
+        assert sites["sites"]
     assert host.wire.ask("detach")["ok"]
     assert host.value("torch._C._cuda_isHistoryEnabled()") is True
     assert host.value("len(torch.cuda.memory._snapshot()['device_traces'][0])") >= events > 0
