@@ -20,8 +20,8 @@ AGAIN_S = 5.0
 """A process without a hook is looked at again after this time."""
 KNOWN_S = 60.0
 """Its user and its directories are read again after this time: it may have become another program (execve(2))."""
-BUDGET_S, FIRST_BUDGET_S = 0.003, 0.02
-"""What a step may take for looking; the first one shows its figures at once, so it may take longer."""
+BUDGET_S, FIRST_BUDGET_S = 0.003, 0.1
+"""What a step may take for looking; for `--once` the first one is all there is, so it may take longer."""
 
 
 class _Seen:
@@ -66,9 +66,12 @@ class Search:
         due = sorted(
             (pair for pair in self._seen.items() if pair[1].next_s <= now_s), key=lambda pair: pair[1].next_s
         )
-        end_s = now_s + (max(FIRST_BUDGET_S, self._budget_s) if self._is_first else self._budget_s)
+        is_first, self._is_first = self._is_first, self._is_first and not due
+        budget_s = max(FIRST_BUDGET_S, self._budget_s) if is_first else self._budget_s
+        end_s = now_s + budget_s
         for number, (process, seen) in enumerate(due):
-            self._is_first = False
+            if is_first and number == 1:
+                end_s = self._clock() + budget_s  # the first look of all has loaded what every look needs
             if number and self._clock() > end_s:
                 return
             seen.next_s = now_s + AGAIN_S

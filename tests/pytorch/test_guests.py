@@ -18,7 +18,7 @@ import pytest
 from dstop.errors import AttachError
 from dstop.model.guest import ProcessId
 from dstop.pytorch.guests import LiveGuests
-from dstop.pytorch.search import AGAIN_S
+from dstop.pytorch.search import AGAIN_S, Search
 from dstop.pytorch.target import find_target
 
 DEADLINE_S = 30
@@ -498,6 +498,20 @@ def test_a_step_spends_little_on_looking_for_hooks():
         assert [hook.lines for hook in hooks] == [1] * len(hooks)
     finally:
         made.close()
+
+
+def test_the_first_look_does_not_take_the_time_of_the_others(rig):
+    """It loads what every look needs, which may take longer than all of them; `--once` has no second step."""
+    processes = [rig.process() for _ in range(3)]
+    for process in processes:
+        rig.hook(process)
+    found = {}
+    for process, connection in Search(clock=rig.clock).found(processes):
+        connection.close()
+        if not found:
+            rig.clock.ahead_s += 10
+        found[process] = connection
+    assert found.keys() == set(processes)
 
 
 def test_its_descriptors_do_not_grow(rig):

@@ -29,6 +29,7 @@ _FIGURES: Mapping[str, str] = {
     "num_ooms": "num_ooms",
 }
 """Field -> its name in `torch.cuda.memory_stats`."""
+_FIRST = frozenset(name.partition(".")[0] for name in _FIGURES.values())
 _NATIVE_ALONE = frozenset(
     {"requested_bytes", "active_bytes", "inactive_split_bytes", "num_alloc_retries", "num_ooms"}
 )
@@ -49,10 +50,14 @@ _BARE_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def flat_stats(nested: object) -> dict[str, int]:
-    """Give nested statistics under the names that `torch.cuda.memory_stats` has: `allocated_bytes.all.peak`."""
+    """Give nested statistics under the names that `torch.cuda.memory_stats` has: `allocated_bytes.all.peak`.
+
+    Each private pool has a dozen: those that an Allocator is made of come first, lest they fall off the end.
+    """
     flat: dict[str, int] = {}
     if isinstance(nested, dict):
-        _flatten(nested, "", flat, _DEEPEST)
+        ordered = sorted(nested.items(), key=lambda item: item[0] not in _FIRST)
+        _flatten(dict(ordered), "", flat, _DEEPEST)
     return flat
 
 

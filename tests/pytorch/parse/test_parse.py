@@ -104,6 +104,13 @@ def test_flat_names_are_those_of_torch():
     assert len(flat_stats({f"k{number}": number for number in range(5000)})) == 2048
 
 
+def test_private_pools_do_not_crowd_out_the_figures():
+    """A process with hundreds of CUDA graphs tells a dozen counters of each, before others that matter more."""
+    pools = {f"{number}_0": _stat(1, 2) for number in range(1, 2000)}
+    flat = flat_stats({"reserved_bytes_by_private_pools": pools, **NESTED})
+    assert flat.items() >= flat_stats(NESTED).items()
+
+
 @pytest.mark.parametrize(
     ("nested", "dropped"),
     [
