@@ -70,14 +70,14 @@ class Search:
         budget_s = max(FIRST_BUDGET_S, self._budget_s) if is_first else self._budget_s
         end_s = now_s + budget_s
         for number, (process, seen) in enumerate(due):
-            if is_first and number == 1:
-                end_s = self._clock() + budget_s  # the first look of all has loaded what every look needs
             if number and self._clock() > end_s:
                 return
             seen.next_s = now_s + AGAIN_S
             connection = self._look(process, seen)
             if connection is not None:
                 yield process, connection
+                if is_first:  # the first hook of all has loaded what every other needs
+                    is_first, end_s = False, self._clock() + budget_s
 
     def look_soon(self, process: ProcessId) -> None:
         """Look at this process at the next step: somebody knows that it has a hook now."""
