@@ -146,18 +146,27 @@ def demo(context: click.Context, /, gpus: int, speed: float, **_options: object)
     watch(lambda: source, request, hands, guests)
 
 
-@dstop.command()
+@dstop.command(short_help="Look into running PyTorch processes.")
 @click.argument("pids", metavar="PID...", nargs=-1, required=True, type=click.IntRange(1, 2**22))
 @click.option("-1", "--once", is_flag=True, help="Print what it says as text and stop.")
 @click.option("--json", is_flag=True, help="Print it as JSON, one object a line.")
 @click.option("-i", "--interval", type=_Range(0.25), metavar="S", help="Print again each S seconds.")
 @click.option("-n", "--count", type=click.IntRange(min=1), metavar="N", help="Stop after N times.")
 @click.option("--snapshot", metavar="FILE", help="Write a memory snapshot; gzip if so named.")
-@click.option("--history", type=click.Choice(["on", "off"]), help="Record allocations with their stacks.")
+@click.option(
+    "--history",
+    type=click.Choice(["on", "off"]),
+    help="Begin to record allocations with their stacks, or stop.",
+)
 @click.option("--detach", is_flag=True, help="Have the hook restore what it changed, and leave.")
 @click.option("--without-torch", is_flag=True, help="Take a Python process that has no PyTorch yet, too.")
 @click.option(
-    "--timeout", type=_Range(0.1, 3600), default=10.0, show_default=True, metavar="S", help="Try so long."
+    "--timeout",
+    type=_Range(0.1, 3600),
+    default=10.0,
+    show_default=True,
+    metavar="S",
+    help="Give up after this.",
 )
 @click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
 @click.option("--color", type=click.Choice(COLORS), help="When to use colour.")
@@ -202,7 +211,11 @@ def pick(**options: object) -> None:
     terminal.write(pick_line(NvmlSource(), options).encode())
 
 
-@dstop.command("run", context_settings={"allow_interspersed_args": False})
+@dstop.command(
+    "run",
+    context_settings={"allow_interspersed_args": False},
+    short_help="Run a command that dstop can look into.",
+)
 @click.option(
     "--print-env", is_flag=True, help="Print the environment for a shell to evaluate, and run nothing."
 )

@@ -28,6 +28,10 @@ def resident_bytes() -> int | None:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+_LEAST_S = 0.2
+"""CPU time comes in ticks of 10 ms: over less than this it is noise, such as 200 %, when a key asks for a reading."""
+
+
 class CostMeter:
     """Measures from one call to the next."""
 
@@ -40,13 +44,17 @@ class CostMeter:
     ) -> None:
         self._cpu, self._resident, self._monotonic = cpu, resident, monotonic
         self._cpu_s, self._at_s = cpu(), monotonic()
+        self._last: OwnCost | None = None
 
     def since_last(self) -> OwnCost | None:
         """Give the share of one core since the last call, and the memory now; None when it cannot be had."""
         cpu_s, at_s = self._cpu(), self._monotonic()
         used_s, passed_s = cpu_s - self._cpu_s, at_s - self._at_s
+        if 0 < passed_s < _LEAST_S and self._last is not None:
+            return self._last
         self._cpu_s, self._at_s = cpu_s, at_s
         rss = self._resident()
         if passed_s <= 0 or rss is None:
             return None
-        return OwnCost(cpu_pct=100 * max(0.0, used_s) / passed_s, rss_bytes=rss)
+        self._last = OwnCost(cpu_pct=100 * max(0.0, used_s) / passed_s, rss_bytes=rss)
+        return self._last

@@ -19,6 +19,7 @@ from dstop.errors import AttachError
 from dstop.model.value import Value
 from dstop.pytorch.acting import acting_as
 from dstop.pytorch.beneath import open_beneath
+from dstop.pytorch.directories import directories
 from dstop.pytorch.sockets import connect_beneath
 from dstop.pytorch.target import read_start
 
@@ -39,9 +40,6 @@ __all__ = [
     "withdraw",
 ]
 
-_LONGEST_PATH = 107
-"""sun_path has 108 bytes (unix(7)); the hook binds by the whole path."""
-
 _SWEPT = re.compile(r"([0-9]{1,10})-([0-9]{1,20})\.(sock|py)")
 _UNFINISHED = re.compile(r"\.[0-9]{1,10}-[0-9]{1,20}\.py\.[0-9]{1,10}")
 _MOST_SWEPT = 512
@@ -61,27 +59,6 @@ class Place(Value):
     def path(self) -> str:
         """The whole name."""
         return f"{self.directory}/{self.name}"
-
-
-def directories(target: Target) -> tuple[str, ...]:
-    """Give the directories in which its hook may meet us, the likeliest first, as the target sees them.
-
-    `DSTOP_DIR` is the user's wish; `$XDG_RUNTIME_DIR/dstop` is next, `/tmp/dstop-UID` is there for everybody.
-    """
-    candidates = [
-        target.dstop_dir,
-        f"{target.runtime_dir.rstrip('/')}/dstop" if target.runtime_dir else None,
-        f"/tmp/dstop-{target.inner_uid}",  # noqa: S108 - private: made with mode 0700 and checked
-    ]
-    usable = [
-        (path.rstrip("/") or "/") for path in candidates if path is not None and _is_usable(path, target)
-    ]
-    return tuple(dict.fromkeys(usable))
-
-
-def _is_usable(path: str, target: Target) -> bool:
-    whole = f"{path}/{target.socket_name}"
-    return path.startswith("/") and path.isprintable() and len(os.fsencode(whole)) <= _LONGEST_PATH
 
 
 def find_socket(target: Target, root: str = "/proc") -> Place | None:

@@ -90,8 +90,7 @@ class Search:
         self._seen.setdefault(process, _Seen()).next_s = self._clock() + seconds
 
     def _look(self, process: ProcessId, seen: _Seen) -> socket.socket | None:
-        from dstop.pytorch.client import connect_socket  # noqa: PLC0415 - not for the first screen
-        from dstop.pytorch.rendezvous import directories, find_socket  # noqa: PLC0415 - the same
+        from dstop.pytorch.directories import directories  # noqa: PLC0415 - not for the first screen
         from dstop.pytorch.target import find_target  # noqa: PLC0415 - the same
 
         with contextlib.suppress(AttachError, OSError):
@@ -104,6 +103,9 @@ class Search:
                 seen.target, seen.read_s = target, now_s
             if not self._may_be_there(seen.target, directories(seen.target)):
                 return None
+            from dstop.pytorch.client import connect_socket  # noqa: PLC0415 - where there is a hook, 10 ms
+            from dstop.pytorch.rendezvous import find_socket  # noqa: PLC0415 - the same
+
             place = find_socket(seen.target, self._root)
             if place is not None:
                 return connect_socket(seen.target, place, timeout_s=0.0, root=self._root)

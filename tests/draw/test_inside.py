@@ -77,7 +77,7 @@ def test_a_segment_is_drawn_as_it_is_cut():
         Block(512 * MIB, 500 * MIB, ACTIVE), Block(256 * MIB, None, PENDING), Block(256 * MIB, None, INACTIVE)
     )
     row = text_of(segment_map_lines(SegmentMap(taken_at_ns=0, segments=(one,)), 54)).splitlines()[-1]
-    assert row == "   1.0G  -256M large                 ████████▒▒▒▒····"
+    assert row == "   1.0G  256M free large                 ██████▒▒▒···"
 
 
 def test_what_fits_without_a_new_segment_is_the_largest_free_block_that_is_shared():

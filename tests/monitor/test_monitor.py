@@ -99,6 +99,13 @@ def test_its_own_cost_is_a_share_of_one_core():
     assert meter.since_last() is None
 
 
+def test_a_key_that_asks_for_a_reading_makes_no_cost():
+    """Two readings a moment apart show the last share, and what was used in between is part of the next."""
+    cpu, clock = iter([0.0, 0.2, 0.25, 0.45]), iter([0.0, 1.0, 1.01, 2.0])
+    meter = CostMeter(cpu=lambda: next(cpu), resident=lambda: 1000, monotonic=lambda: next(clock))
+    assert [meter.since_last().cpu_pct for _ in range(3)] == pytest.approx([20, 20, 25])
+
+
 def test_its_own_memory_is_plausible():
     """This Python takes more than a megabyte and less than the machine."""
     assert 2**20 < resident_bytes() < 2**40

@@ -550,3 +550,18 @@ def test_more_hooks_than_can_be_asked_are_not_hidden(small_rig):
     rig.clock.ahead_s += AGAIN_S
     assert rig.step(asked[0], left)[left].devices
     assert set(rig.step(asked[0])) == {asked[0]}
+
+
+def test_looking_where_there_is_no_hook_loads_nothing_for_talking_to_one():
+    """`dstop --once` on a machine without hooks pays for the look alone."""
+    code = (
+        "import os, sys\n"
+        "from dstop.pytorch.guests import LiveGuests\n"
+        "from dstop.pytorch.target import find_target\n"
+        "guests = LiveGuests()\n"
+        "guests.ask([find_target(os.getpid()).id])\n"
+        "assert guests.answers() == {}\n"
+        "print(*sorted({'socket', 'json', 'dstop.pytorch.client', 'dstop.pytorch.rendezvous'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
