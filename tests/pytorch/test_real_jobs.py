@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TARGETS = Path(__file__).parent / "targets"
-PATIENCE_S = 60
+PATIENCE_S = 120
 CONTEXT_BYTES, LAYER_BYTES = 300 << 20, 4 << 20
 DSTOP = [sys.executable, "-m", "dstop"]
 RANKS_AND_ODD_ONES = """
