@@ -880,12 +880,11 @@ def named(stats: dict[Any, Any]) -> dict[str, Any]:
 
     `torch.cuda.memory_stats` writes (1, 0) as `1_0`, and so do we.
     """
-    return {
-        key if type(key) is str else "_".join(map(str, key)) if type(key) is tuple else str(key): named(value)
-        if type(value) is dict
-        else value
-        for key, value in stats.items()
-    }
+    found = {}
+    for key, value in stats.items():
+        name = "_".join(map(str, key)) if isinstance(key, tuple) else str(key)
+        found[name] = named(value) if isinstance(value, dict) else value
+    return found
 
 
 def device_uuid(index: int, of_torch: Any) -> str | None:
