@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dstop.draw.gpu_area import GAP, columns_of, gpu_area_lines
 from dstop.draw.gpu_layout import LEAST_TABLE_ROWS, choose_layout
 from dstop.draw.host_line import host_line, problem_lines
-from dstop.draw.line import BLANK, fit_line
+from dstop.draw.line import BLANK, clean, fit_line
 from dstop.draw.status_line import status_line
 from dstop.draw.table import empty_line, header_line, row_line
 from dstop.model.value import Value
@@ -195,7 +195,7 @@ def _why_empty(frame: Frame, state: OverviewState) -> str:
     if any(flag.startswith("filter") for flag in state.flags):
         return "no process matches the filter (Esc clears it)"
     if not frame.sample.gpus:
-        return next(iter(frame.sample.notices), "no GPU")
+        return clean(next(iter(frame.sample.notices), "no GPU"))
     if frame.sample.processes and any(flag.startswith(("GPU ", "user ")) for flag in state.flags):
         return "no process here: others are hidden (Esc shows all)"
     return "no process on a GPU"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -156,3 +158,15 @@ def test_waiting_for_a_driver_says_so() -> None:
     assert "waiting for the driver" in plain(lines[0])
     assert {line_cells(line) for line in lines} == {80}
     assert len(lines) == 24
+
+
+def test_without_a_card_the_reason_stands_in_the_table():
+    """`dstop attach` works without a driver; the first screen then says why it is empty, and nothing hostile."""
+    sample = replace(
+        make_sample(0, 0), notices=("no figures of any GPU: libnvidia-ml.so.1 is\x1b[2J missing",)
+    )
+    frame = Frame(sample=sample)
+    drawn = overview(frame, arrange(sample, View()), OverviewState(), width=100, height=24, look=Look())
+    text = "\n".join(plain(line) for line in drawn.lines)
+    assert "no figures of any GPU: libnvidia-ml.so.1 is" in text
+    assert "\x1b" not in text

@@ -441,6 +441,10 @@ async def test_close_ups_lead_to_each_other():
         assert type(stage.app.screen) is SiteScreen
         await pressed(stage, pilot, "M")
         assert type(stage.app.screen) is ModelScreen
+        await pressed(stage, pilot, "o")
+        assert type(stage.app.screen) is RankScreen
+        await pressed(stage, pilot, "s")
+        assert type(stage.app.screen) is SummaryScreen
         await pilot.press("escape")
         assert isinstance(stage.app.screen, ProcessScreen)
 

@@ -24,7 +24,39 @@ if TYPE_CHECKING:
 ASKED = "inside"
 
 
-class InsideScreen(GuestScreen):
+class CloseUp(GuestScreen):
+    """One view of a process; the keys of the process' screen lead from it to the others."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "other('SegmentScreen')", show=False),
+        Binding("a", "other('SiteScreen')", show=False),
+        Binding("s", "other('SummaryScreen')", show=False),
+        Binding("M", "other('ModelScreen')", show=False),
+        Binding("o", "other('RankScreen')", show=False),
+    ]
+
+    def __init__(self, process: ProcessId, facts: ProcessFacts | None) -> None:
+        super().__init__()
+        self._whose = process
+        self.facts = facts
+
+    @property
+    def process_id(self) -> ProcessId:
+        """Whose screen it is."""
+        return self._whose
+
+    def action_other(self, name: str) -> None:
+        """Go to another view of the same process; Esc leads to the process all the same."""
+        screen: type[CloseUp] = globals()[name]
+        if type(self) is screen:
+            return
+        if screen is RankScreen and (self.facts is None or self.facts.job is None):
+            self.dstop.say(f"{self._whose.pid} is not one of several ranks")
+        elif screen is RankScreen or self.may_look_inside():
+            self.app.switch_screen(screen(self._whose, self.facts))
+
+
+class InsideScreen(CloseUp):
     """Asks when it opens and when `r` is pressed; meanwhile shows the last answer and that it waits."""
 
     TITLE_TEXT: ClassVar[str]
@@ -34,25 +66,12 @@ class InsideScreen(GuestScreen):
         ("↑↓", "scroll"),
         ("q", "quit"),
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "ask_again", show=False),
-        Binding("m", "other('SegmentScreen')", show=False),
-        Binding("a", "other('SiteScreen')", show=False),
-        Binding("s", "other('SummaryScreen')", show=False),
-        Binding("M", "other('ModelScreen')", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "ask_again", show=False)]
 
     def __init__(self, process: ProcessId, facts: ProcessFacts | None) -> None:
-        super().__init__()
-        self._whose = process
-        self.facts = facts
+        super().__init__(process, facts)
         self.answer: object | None = None
         self._drawn: tuple[object, list[Line]] | None = None
-
-    @property
-    def process_id(self) -> ProcessId:
-        """Whose screen it is."""
-        return self._whose
 
     def on_mount(self) -> None:
         """Ask."""
@@ -67,12 +86,6 @@ class InsideScreen(GuestScreen):
         else:
             self.ask(ASKED, lambda: self.question(guests))
         self.draw()
-
-    def action_other(self, name: str) -> None:
-        """Go to another close-up of the same process; Esc leads to the process all the same."""
-        screen: type[InsideScreen] = globals()[name]
-        if type(self) is not screen and self.may_look_inside():
-            self.app.switch_screen(screen(self._whose, self.facts))
 
     def on_answered(self, message: Answered) -> None:
         """Take the answer to our question; others are told in the status line."""
@@ -186,28 +199,20 @@ class ModelScreen(InsideScreen):
         return model_lines(answer, width) if isinstance(answer, ModelFacts) else []
 
 
-class RankScreen(GuestScreen):
+class RankScreen(CloseUp):
     """The ranks of a job side by side; nobody is asked, every frame has them."""
 
     KEYS = (("Esc", "back"), ("↑↓", "scroll"), ("q", "quit"))
 
-    def __init__(self, process: ProcessId, facts: ProcessFacts) -> None:
-        super().__init__()
-        self._whose = process
-        self.facts = facts
-
-    @property
-    def process_id(self) -> ProcessId:
-        """Whose screen it is."""
-        return self._whose
-
     def title_of(self, width: int) -> Line:
         """Name the job."""
-        return fit_line(((f" ranks of {clean(self.facts.job or 'no job')}", "head"),), width, "head")
+        job = self.facts.job if self.facts is not None else None
+        return fit_line(((f" ranks of {clean(job or 'no job')}", "head"),), width, "head")
 
     def body(self, width: int) -> list[Line]:
         """The table, as the newest frame has it."""
         from dstop.draw.ranks import rank_lines, ranks_of  # noqa: PLC0415 - only when it is wanted
 
-        rows = ranks_of(self.frame.sample.processes, self.facts) if self.frame is not None else []
-        return rank_lines(rows, self.facts, width)
+        if self.frame is None or self.facts is None:
+            return []
+        return rank_lines(ranks_of(self.frame.sample.processes, self.facts), self.facts, width)
