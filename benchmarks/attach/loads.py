@@ -178,7 +178,7 @@ def torch(page: Page, _: str) -> None:
         model(inputs).square().mean().backward()
         optimizer.step()
 
-    for _step in range(3):  # the threads and states of autograd and of the optimizer come with the first steps
+    for _step in range(3):  # autograd's threads and the optimizer's states come with the first steps
         train()
     page.ready()
     while not page.step():

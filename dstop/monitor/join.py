@@ -1,4 +1,4 @@
-"""What hooks say, put into the rows of their processes: the allocator of the card, and that it is PyTorch."""
+"""What hooks say, put into the rows of their processes: the allocator of the card, that it is PyTorch, which rank."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def with_allocators(sample: Sample, guests: Mapping[ProcessId, Guest]) -> Sample
         if guest is None:
             rows.append(row)
             continue
-        facts = with_framework(row.facts, guest)
+        facts = with_word_of(guest, row.facts)
         mig_uuid = slices.get((row.gpu_index, row.gpu_instance_id or 0, row.compute_instance_id or 0))
         on_slice = mig_uuid if row.gpu_instance_id is not None else None
         found = _device_of(row.gpu_uuid, on_slice, guest, alone=rows_of[row.id] == 1)
@@ -50,11 +50,24 @@ def with_allocators(sample: Sample, guests: Mapping[ProcessId, Guest]) -> Sample
     return replace(sample, processes=tuple(rows))
 
 
-def with_framework(facts: ProcessFacts, guest: Guest) -> ProcessFacts:
-    """Give the facts with PyTorch as the framework where nothing else is known and the hook says that it is there."""
-    if facts.framework is not None or guest.torch_version is None:
-        return facts
-    return replace(facts, framework=_FRAMEWORK)
+def with_word_of(guest: Guest, facts: ProcessFacts) -> ProcessFacts:
+    """Give the facts with what only the hook knows: that PyTorch is there, and the rank that no environment tells.
+
+    Ranks that `torch.multiprocessing.spawn` made are one job because they have one parent.
+    """
+    if facts.framework is None and guest.torch_version is not None:
+        facts = replace(facts, framework=_FRAMEWORK)
+    if facts.rank is None and guest.rank is not None and (guest.world_size or 0) > 1:
+        told = {
+            "rank": guest.rank,
+            "local_rank": guest.local_rank,
+            "world_size": guest.world_size,
+            "job": facts.job or (f"pid:{facts.ppid}" if facts.ppid is not None and facts.ppid > 1 else None),
+        }
+        known = {name: value for name, value in told.items() if value is not None}
+        why = {name: reason for name, reason in facts.unavailable.items() if name not in known}
+        facts = replace(facts, **known, unavailable=why)  # type: ignore[arg-type]  # by name, each of its own type
+    return facts
 
 
 def _device_of(gpu_uuid: str | None, mig_uuid: str | None, guest: Guest, *, alone: bool) -> Allocator | str:

@@ -308,3 +308,20 @@ def test_a_process_whose_hook_sees_pytorch_is_a_pytorch_process():
     ):  # fmt: skip
         (joined,) = with_allocators(replace(SAMPLE, processes=(given,)), guests).processes
         assert joined.facts.framework == framework
+
+
+def test_ranks_that_no_environment_tells_are_those_of_the_hook():
+    """Ranks of torch.multiprocessing.spawn are one job of their parent; what an environment tells stays."""
+    row = SAMPLE.processes[0]
+    spawned = replace(row, facts=replace(row.facts, ppid=77, unavailable={"rank": "not in its environment"}))
+    launched = replace(row, facts=replace(row.facts, rank=5, world_size=8, job="torchrun:1"))
+    guests = {row.id: replace(make_guest(PID_0), rank=1, local_rank=None, world_size=2)}
+    (joined,) = with_allocators(replace(SAMPLE, processes=(spawned,)), guests).processes
+    told = joined.facts
+    assert (told.rank, told.local_rank, told.world_size, told.job) == (1, None, 2, "pid:77")
+    assert "rank" not in told.unavailable
+    (joined,) = with_allocators(replace(SAMPLE, processes=(launched,)), guests).processes
+    assert (joined.facts.rank, joined.facts.world_size, joined.facts.job) == (5, 8, "torchrun:1")
+    alone = {row.id: replace(make_guest(PID_0), rank=0, world_size=1)}
+    (joined,) = with_allocators(replace(SAMPLE, processes=(spawned,)), alone).processes
+    assert joined.facts.rank is None

@@ -19,7 +19,7 @@ from dstop.draw.detail import (
 from dstop.draw.line import fit_line
 from dstop.model.guest import ProcessId
 from dstop.model.process import ProcessKey
-from dstop.monitor.join import with_framework
+from dstop.monitor.join import with_word_of
 from dstop.ui.messages import DetailReady
 from dstop.ui.screens.guest import GuestScreen
 
@@ -85,7 +85,7 @@ class ProcessScreen(GuestScreen):
             return self.process.facts
         facts = self.detail.facts if self.detail is not None else None
         guest = self.guest
-        return facts if facts is None or guest is None else with_framework(facts, guest)
+        return facts if facts is None or guest is None else with_word_of(guest, facts)
 
     @property
     def is_reading(self) -> bool:
