@@ -208,7 +208,8 @@ def test_a_target_that_ends_meanwhile_is_an_error_of_the_users_kind(python, star
     """Whatever moment it ends at, the answer is one line."""
     for pause_s in (0.0, 0.002, 0.004, 0.006):
         target = start_target(python, "busy")
-        ender = threading.Timer(pause_s, target.process.kill)
+        # Not Popen.kill: it waits for its child first, and would take the news of a stop from the injector beside it.
+        ender = threading.Timer(pause_s, os.kill, (target.pid, signal.SIGKILL))
         ender.start()
         with pytest.raises(AttachError) as error:
             _inject_until_it_fails(target)
