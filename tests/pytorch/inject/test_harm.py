@@ -112,13 +112,14 @@ def test_ctrl_c_is_raised_only_when_all_is_let_go(python, start_target) -> None:
 def test_no_safe_point_is_an_answer(python, start_target) -> None:
     """A process of one thread that does nothing but malloc is given up on, and not hurt."""
     target = start_target(python, "cmalloc", beats=True)
+    refusal = None
     try:
         inject(target.pid, target.text, timeout_s=0.3, main_only=True)
-    except NoSafePointError:
-        assert target.hits == 0
-    else:
-        # It does come out of malloc, now and then.
-        assert target.hits == 1
+    except AttachError as error:
+        refusal = error
+    # It does come out of malloc, now and then; on a busy machine it may also get no CPU to stop on.
+    assert target.hits == (1 if refusal is None else 0)
+    assert refusal is None or isinstance(refusal, NoSafePointError) or "does not stop" in refusal.message
     assert target.unharmed()
     assert target.goes_on()
 

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,6 +82,9 @@ def test_a_signal_reaches_this_process_and_no_other(sleeper: subprocess.Popen[by
 def test_who_a_process_is_comes_with_it(sleeper: subprocess.Popen[bytes]) -> None:
     """A process that no card lists has its command and user all the same; one that has ended is said to have."""
     start_s = start_of(sleeper.pid)
+    deadline_s = time.monotonic() + 60
+    while not Path(f"/proc/{sleeper.pid}/cmdline").read_bytes() and time.monotonic() < deadline_s:
+        time.sleep(0.01)  # between fork and the end of exec there is none
     detail = HostHands().detail(sleeper.pid, start_s)
     assert detail.facts is not None
     assert detail.facts.cmdline == (sys.executable, "-c", "import time; time.sleep(60)")
