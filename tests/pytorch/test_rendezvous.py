@@ -115,7 +115,7 @@ def test_a_directory_that_others_may_enter_is_not_used(target: Target, short: Pa
     (short / "run").mkdir(mode=0o700)
     other = replace(target, runtime_dir=str(short / "run"))
     assert prepare(other).directory == f"{short}/run/dstop"
-    alone = replace(target, inner_uid=int("9" * 80))
+    alone = replace(target, inner_uid=int("9" * 120))
     with pytest.raises(AttachError, match="not a private directory") as caught:
         prepare(alone)
     assert "DSTOP_DIR" in (caught.value.fix or "")
@@ -123,7 +123,7 @@ def test_a_directory_that_others_may_enter_is_not_used(target: Target, short: Pa
 
 def test_a_directory_without_a_parent_is_an_error_in_one_line(target: Target, short: Path) -> None:
     """DSTOP_DIR may name what is not there."""
-    lost = replace(target, dstop_dir=str(short / "a" / "b"), inner_uid=int("9" * 80))
+    lost = replace(target, dstop_dir=str(short / "a" / "b"), inner_uid=int("9" * 120))
     with pytest.raises(AttachError, match="No such file"):
         prepare(lost)
 
@@ -277,7 +277,7 @@ def test_root_is_not_fooled_into_a_directory_of_its_own(short: Path) -> None:
     child = subprocess.Popen(["/bin/sleep", "1000"], user=NOBODY, group=NOBODY)
     try:
         for name in ("roots", "link", "roots/deeper"):
-            planted = replace(find_target(child.pid), dstop_dir=str(short / name), inner_uid=int("9" * 80))
+            planted = replace(find_target(child.pid), dstop_dir=str(short / name), inner_uid=int("9" * 120))
             with pytest.raises(AttachError):
                 prepare(planted)
         assert _names(short / "roots") == []
