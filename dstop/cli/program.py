@@ -250,6 +250,52 @@ def run_(command: tuple[str, ...], **options: object) -> int:
     return run_verb(command, options)
 
 
+@dstop.command(short_help="Explain a crash: cause, proof, smallest fix.")
+@click.argument("sources", metavar="[FILE|DIR|PID|-]...", nargs=-1)
+@click.option("--json", is_flag=True, help="Print the report as JSON.")
+@click.option("--markdown", is_flag=True, help="Print it for an issue tracker.")
+@click.option("--html", metavar="FILE", help="Write it as a page that opens without a network.")
+@click.option(
+    "--bundle", metavar="FILE", help="Write report and evidence, redacted, as a zip for a colleague."
+)
+@click.option(
+    "--since", default="1d", show_default=True, metavar="AGE", help="How far back to look, unasked."
+)
+@click.option("--no-kernel", is_flag=True, help="Leave the kernel's log out.")
+@click.option(
+    "--environment", is_flag=True, help="Check driver, container, limits and settings of this machine."
+)
+@click.option("-a", "--all", is_flag=True, help="Show all explanations whole, and all that passed.")
+@click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
+@click.option("--color", type=click.Choice(COLORS), help="When to use colour.")
+def doctor(sources: tuple[str, ...], **options: object) -> int:
+    r"""Explain a crash: what happened, what proves it, and the smallest change that helps.
+
+    \b
+    dstop doctor            what failed last here: black boxes, kernel log, the job's log
+    dstop doctor crash.log  a log, or several (one a rank)
+    ... | dstop doctor -    whatever is piped in
+    dstop doctor 4242       a process that runs
+
+    Exit code 3 when there is a finding, 0 when there is none.
+    """
+    from dstop.cli.doctor import doctor_verb  # noqa: PLC0415 - a verb loads what it needs
+
+    return doctor_verb(sources, options)
+
+
+@dstop.command("explain")
+@click.argument("rule", required=False)
+@click.option("--json", is_flag=True, help="Print it as JSON.")
+@click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
+@click.option("--color", type=click.Choice(COLORS), help="When to use colour.")
+def explain_(rule: str | None, **options: object) -> None:
+    """Print the page of a rule (DS201), or the list of all rules."""
+    from dstop.cli.explain import explain_verb  # noqa: PLC0415 - a verb loads what it needs
+
+    explain_verb(rule, options)
+
+
 @dstop.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

@@ -19,6 +19,11 @@ _TELLING = re.compile(
 )
 
 
+def is_telling(message: str) -> bool:
+    """Whether a message is about memory, GPUs or a process that crashed."""
+    return _TELLING.search(message) is not None
+
+
 class KernelLog:
     """The kernel's messages from now on. Where they may not be read, `reason` says why."""
 
@@ -39,7 +44,7 @@ class KernelLog:
         for record in self._records():
             for line in record.splitlines():
                 message = _message(line)
-                if _TELLING.search(message):
+                if is_telling(message):
                     found.append(clean(message))
         return tuple(found[-_MOST_LINES:])
 

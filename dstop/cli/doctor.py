@@ -1,0 +1,179 @@
+"""`dstop doctor`: what happened, the proof, and the smallest fix, of what was named or of what is found nearby."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dstop.cli import terminal
+from dstop.errors import DstopError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dstop.doctor.text.values import LogText
+    from dstop.draw.line import Line
+    from dstop.model.diagnosis import Report
+    from dstop.pytorch.incident.values import Incident
+
+FINDINGS = 3
+"""The exit code when there is a finding."""
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_AGE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s?([smhdw])")
+
+
+def doctor_verb(sources: Sequence[str], options: Mapping[str, Any]) -> int:
+    """Diagnose, write it in the face that was asked for, and give the exit code: 3 with a finding.
+
+    Raises:
+        UsageError: when the options contradict each other.
+        DstopError: when what was named cannot be read.
+    """
+    if options["environment"]:
+        if sources:
+            raise UsageError("--environment looks at this machine", fix="leave the files out")
+        return _environment(options)
+    since_s = seconds_of(options["since"])
+    report, logs, incidents = _report(sources, since_s, kernel=not options["no_kernel"])
+    _write_files(report, logs, incidents, options)
+    if options["json"]:
+        from dstop.export.doctor_json import report_line  # noqa: PLC0415 - a verb loads what it needs
+
+        terminal.write(report_line(report))
+    elif options["markdown"]:
+        from dstop.export.doctor_markdown import report_markdown  # noqa: PLC0415 - as above
+
+        terminal.write(report_markdown(report).encode())
+    else:
+        from dstop.draw.doctor_text import report_lines  # noqa: PLC0415 - as above
+
+        write_lines(lambda width: report_lines(report, width, every=options["all"]), options)
+    return FINDINGS if report.diagnoses else 0
+
+
+def seconds_of(text: str) -> float:
+    """Read an age: `90m`, `6h`, `2d`.
+
+    Raises:
+        UsageError: when it is none.
+    """
+    found = _AGE.fullmatch(text.strip().lower())
+    if found is None:
+        raise UsageError(f"{text[:40]!r} is no age", fix="write 90m, 6h or 2d")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def write_lines(draw: Callable[[int], list[Line]], options: Mapping[str, Any]) -> None:
+    """Write lines for the terminal or the pipe that reads them."""
+    from dstop.draw.ansi import render  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.draw.ascii import ascii_line  # noqa: PLC0415 - as above
+
+    lines = draw(terminal.width(os.environ))
+    if options.get("ascii") or not terminal.speaks_unicode():
+        lines = [ascii_line(line) for line in lines]
+    choice = options.get("color") or "auto"
+    color = terminal.use_color(choice, os.environ, is_terminal=terminal.is_terminal(sys.stdout))
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    terminal.write(render(lines, color=color).encode(encoding, "replace"))
+
+
+def _report(
+    sources: Sequence[str], since_s: float, *, kernel: bool
+) -> tuple[Report, Sequence[LogText], Sequence[Incident]]:
+    from dstop.doctor.read import report_of, report_of_nearby  # noqa: PLC0415 - a verb loads what it needs
+
+    if not sources:
+        if not terminal.is_terminal(sys.stdin) and _has_input():
+            sources = ("-",)
+        else:
+            from dstop.doctor.sources.nearby import look_nearby  # noqa: PLC0415 - as above
+
+            nearby = look_nearby(os.environ, Path.cwd(), since_s)
+            report = report_of_nearby(nearby, since_s, kernel=kernel)
+            return report, (), nearby.incidents
+    logs, incidents, pids = _opened(sources)
+    if pids:
+        from dstop.doctor.sources.process import report_of_process  # noqa: PLC0415 - as above
+
+        if len(sources) > 1:
+            raise UsageError("a PID is diagnosed by itself", fix="name it alone")
+        return report_of_process(pids[0], os.environ, since_s, kernel=kernel), (), ()
+    return report_of(logs, incidents), logs, incidents
+
+
+def _has_input() -> bool:
+    """Whether standard input is a pipe or a file: then it is the log, as of every other filter."""
+    import stat  # noqa: PLC0415 - of one line
+
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISFIFO(mode) or (stat.S_ISREG(mode) and os.fstat(sys.stdin.fileno()).st_size > 0)
+
+
+def _opened(sources: Sequence[str]) -> tuple[list[LogText], list[Incident], list[int]]:
+    from dstop.doctor.read import incident_at  # noqa: PLC0415 - as above
+    from dstop.doctor.text.read import read_log, read_stream  # noqa: PLC0415 - as above
+
+    logs: list[LogText] = []
+    incidents: list[Incident] = []
+    pids: list[int] = []
+    for source in dict.fromkeys(sources):
+        path = Path(source)
+        if source == "-":
+            if sys.stdin is None:
+                raise DstopError("there is no standard input", fix="name a file")
+            logs.append(read_stream(sys.stdin.buffer, "standard input"))
+        elif source.isascii() and source.isdigit() and not path.exists():
+            pids.append(int(source))
+        else:
+            incident = incident_at(path)
+            if incident is not None:
+                incidents.append(incident)
+            else:
+                logs.append(read_log(path))
+    return logs, incidents, pids
+
+
+def _write_files(
+    report: Report, logs: Sequence[LogText], incidents: Sequence[Incident], options: Mapping[str, Any]
+) -> None:
+    if options["html"] is not None:
+        from dstop.export.doctor_html import report_html  # noqa: PLC0415 - a verb loads what it needs
+
+        _save(Path(options["html"]), report_html(report).encode())
+    if options["bundle"] is not None:
+        from dstop.export.doctor_bundle import bundle_bytes  # noqa: PLC0415 - as above
+
+        _save(Path(options["bundle"]), bundle_bytes(report, logs, incidents))
+
+
+def _save(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise DstopError(
+            f"cannot write {path}: {error.strerror}", fix="name a file that can be written"
+        ) from error
+
+
+def _environment(options: Mapping[str, Any]) -> int:
+    from dstop.doctor.environment.examine import examine, gather  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.doctor.environment.values import CheckStatus  # noqa: PLC0415 - as above
+    from dstop.sources.nvml.source import NvmlSource  # noqa: PLC0415 - as above
+
+    checks = examine(gather("/", os.environ, NvmlSource))
+    if options["json"]:
+        from dstop.export.environment_json import checks_line  # noqa: PLC0415 - as above
+
+        terminal.write(checks_line(checks))
+    else:
+        from dstop.draw.environment_text import check_lines  # noqa: PLC0415 - as above
+
+        write_lines(lambda width: check_lines(checks, width, every=options["all"]), options)
+    return FINDINGS if any(check.status is CheckStatus.FAIL for check in checks) else 0

@@ -1,0 +1,1 @@
+"""The state of a machine, or of a container, for GPU jobs: `dstop doctor --environment`."""

@@ -1,0 +1,76 @@
+"""From what was named on the command line, or found nearby, to a report."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from dstop.doctor.case import Case
+from dstop.doctor.diagnose import diagnose
+from dstop.doctor.evidence.collect import Found, facts_of
+from dstop.doctor.sources.incidents import case_of_incidents, notes_of
+from dstop.pytorch.incident.place import is_incident_name
+from dstop.pytorch.incident.read import read_incident
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from dstop.doctor.sources.nearby import Nearby
+    from dstop.doctor.text.values import LogText
+    from dstop.model.diagnosis import Report
+    from dstop.pytorch.incident.values import Incident
+
+
+def report_of(
+    logs: Sequence[LogText],
+    incidents: Sequence[Incident] = (),
+    environment: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> Report:
+    """Diagnose logs and incidents together: incidents first, whose figures are exact."""
+    case = case_of_incidents(incidents)
+    found: list[Found] = list(case.found)
+    order = sum(one.lines + 2 for one in found)
+    told = [*notes, *notes_of(incidents)]
+    for log in logs:
+        found.append(facts_of(log, order))
+        order += len(log.lines) + 1
+        told += [f"{log.name}: {note}" for note in log.notes]
+    return diagnose(Case(found, environment or case.environment), notes=told)
+
+
+def incident_at(path: Path) -> Incident | None:
+    """Read an incident when that is what the path names; None when it is something else."""
+    if is_incident_name(path.name) and path.is_dir():
+        return read_incident(path)
+    if path.name == "incident.json" and is_incident_name(path.absolute().parent.name):
+        return read_incident(path.absolute().parent)
+    return None
+
+
+def report_of_nearby(found: Nearby, since_s: float, *, kernel: bool) -> Report:
+    """Diagnose what was found nearby."""
+    from dstop.doctor.text.read import read_log  # noqa: PLC0415 - only where there is a log
+    from dstop.errors import DstopError  # noqa: PLC0415 - as above
+
+    logs: list[LogText] = []
+    notes: list[str] = []
+    if kernel and not any(one.exit is not None for one in found.incidents):
+        from dstop.doctor.sources.kernel import kernel_log  # noqa: PLC0415 - as above
+
+        logs.append(kernel_log(_window(found, since_s)))
+    for path in found.logs:
+        try:
+            logs.append(read_log(path))
+        except DstopError as error:
+            notes.append(str(error))
+    if found.older:
+        notes.append(f"{found.older} more incidents of other jobs are there: name one to explain it")
+    return report_of(logs, found.incidents, notes=notes)
+
+
+def _window(found: Nearby, since_s: float) -> float:
+    """Give how far back the kernel's log matters: with an incident, a quarter of an hour before it."""
+    first = min((one.at_ns for one in found.incidents if one.at_ns is not None), default=None)
+    return since_s if first is None else min(since_s, time.time() - first / 1e9 + 900)

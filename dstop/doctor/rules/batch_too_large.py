@@ -1,0 +1,174 @@
+"""The activations of this step do not fit beside what is on the card
+
+What it means
+    The process itself holds the card, nearly all of it in live tensors, and a request of the forward or backward pass found
+    no room. What grows with batch, sequence or resolution is what has to give.
+
+Evidence
+    Live tensors dominate the balance sheet; little is cached; no other process matters; the frames are those of a forward or
+    backward pass, or nothing tells another phase. `2.00 MiB` and `20.00 MiB` are the allocator's own segment sizes: such a
+    request says that the card is full, and nothing about the line that failed.
+
+Fix
+    Halve the micro-batch and double the accumulation: the global batch, and so the result, stays. Checkpointing keeps about
+    2 bytes x batch x sequence x hidden a layer instead of all its activations (Korthikanti et al., arXiv 2205.05198).
+
+When it is wrong
+    If the same work fitted before, it is a leak (DS301) or a long sample; if it fails while loading, it is the weights (DS102).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.doctor.arithmetic import (
+    activation_bytes,
+    batch_that_fits,
+    checkpointing_recovers_bytes,
+    gib,
+    is_any_request,
+)
+from dstop.doctor.asking import failure_lines, rank_lines
+from dstop.doctor.circumstances import ENGINES, IMAGE_GENERATORS
+from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.rule import DEFAULT, FITS, SUGGESTS, Assessment, Rule
+from dstop.model.diagnosis import Evidence
+
+if TYPE_CHECKING:
+    from dstop.doctor.case import Case
+    from dstop.model.diagnosis import Fix
+
+_STRENGTH = {
+    "backward": FITS,
+    "forward": FITS - 6,
+    "training": FITS - 6,
+    "inference": SUGGESTS + 3,
+    "eval": SUGGESTS - 3,
+    "unknown": DEFAULT + 8,
+    "save": DEFAULT,
+    "load": DEFAULT,
+    "optimizer": DEFAULT,
+    "capture": DEFAULT - 5,
+}
+
+
+def _examine(case: Case) -> Assessment | None:
+    failure = case.failure
+    if failure is None or failure.is_absurd or case.phase == "build":
+        return None
+    strength = _STRENGTH.get(case.phase, DEFAULT)
+    if case.framework in ENGINES:
+        strength = min(strength, SUGGESTS - 2)
+    if failure.tried_bytes is None and failure.total_bytes is None:
+        strength -= 4
+    evidence = [*failure_lines(case), *rank_lines(case)]
+    against: list[str] = []
+    cached = failure.reserved_unallocated_bytes
+    if cached is not None and failure.tried_bytes is not None and cached < failure.tried_bytes:
+        against.append(
+            f"expandable_segments will not help: {gib(cached)} is reclaimable, {gib(failure.tried_bytes)} is needed"
+        )
+    if is_any_request(failure.tried_bytes):
+        says = "a segment of the allocator's own size: the card was full, and the failing line is innocent"
+        evidence.append(Evidence(source=str(failure.place), says=says))
+    return Assessment(
+        strength=strength,
+        evidence=tuple(evidence),
+        against=tuple(against),
+        at=failure.place,
+        fixes=_prescribed(case),
+    )
+
+
+def _prescribed(case: Case) -> tuple[Fix, ...]:
+    """Put figures to the batch and to checkpointing where the log names what they are computed from."""
+    activations, batch = activation_bytes(case), case.number("batch")
+    fits = batch_that_fits(case)
+    recovers = {"grad_checkpointing": checkpointing_recovers_bytes(case)}
+    titles: dict[str, str] = {}
+    if activations is not None and batch and batch > 1:
+        recovers["reduce_batch"] = int(activations * (1 - max(1, batch // 2) / batch))
+    if fits is not None and batch:
+        titles["reduce_batch"] = (
+            f"Smaller batch: by a linear model of activations {fits} fits, {batch} does not"
+        )
+    return prescribe(case, *_fixes(case), recovers=recovers, titles=titles)
+
+
+def _fixes(case: Case) -> tuple[str, ...]:
+    if case.framework in IMAGE_GENERATORS and case.phase not in {"backward", "training", "optimizer"}:
+        if case.says(r"(?i)\bVAE\b|vae_?decode|autoencoder|decode_first_stage"):
+            return ("vae_tiling", "lowvram_mode", "reduce_resolution", "cpu_vae", "use_smaller_model")
+        return ("reduce_resolution", "lowvram_mode", "attention_slicing", "reduce_batch", "mixed_precision")
+    if case.framework in ENGINES:
+        return (
+            "lower_gpu_memory_utilization",
+            "reduce_max_batch_tokens",
+            "reduce_max_num_seqs",
+            "reduce_max_model_len",
+        )
+    if case.phase == "inference":
+        return (
+            "reduce_batch",
+            "no_grad_eval",
+            "quantize",
+            "mixed_precision",
+            "limit_output_tokens",
+            "use_smaller_model",
+        )
+    if case.phase == "eval":
+        return ("reduce_eval_batch", "no_grad_eval", "eval_accumulation_steps", "reduce_batch")
+    if case.failure is not None and case.failure.total_bytes is None and case.failure.family != "torch":
+        return ("reduce_batch", "kill_other_process", "fix_cuda_visible_devices", "use_smaller_model")
+    fixes = [
+        "reduce_batch",
+        "reduce_seq_len",
+        "grad_checkpointing",
+        "mixed_precision",
+        "grad_accumulation",
+        "lora",
+    ]
+    if case.flag("gradient_checkpointing"):
+        fixes.remove("grad_checkpointing")
+    if _is_vision(case):
+        fixes[1] = "reduce_resolution"
+        fixes[2], fixes[3] = fixes[3], fixes[2]
+    elif not _is_text(case):
+        fixes.insert(2, fixes.pop(fixes.index("reduce_seq_len")))
+    return tuple(fixes)
+
+
+def _is_vision(case: Case) -> bool:
+    return case.framework in {"ultralytics", "mmdetection"} or case.says(
+        r"(?i)\bconv2d\b|conv\.py|\bimg(?:s|_size)?\b|image|resnet|unet|imgsz|batch_norm|interpolate|\bpixel"
+    )
+
+
+def _is_text(case: Case) -> bool:
+    return case.says(
+        r"(?i)llama|qwen|gpt|bert|glm|mistral|gemma|token|lora|cutoff_len|seq_?len|modeling_|lm_head"
+    )
+
+
+RULE = Rule(
+    id="DS101",
+    name="batch-too-large",
+    cause="capacity_activations",
+    title="The activations of this step do not fit beside what is on the card",
+    page=__doc__ or "",
+    examine=_examine,
+    fires=(
+        """Traceback (most recent call last):
+  File "/home/u/train.py", line 88, in train_one_epoch
+    loss.backward()
+  File "/opt/venv/lib/python3.11/site-packages/torch/_tensor.py", line 581, in backward
+    torch.autograd.backward(
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0 has a total capacity of 23.57 GiB of which 310.50 MiB is free. Including non-PyTorch memory, this process has 23.25 GiB memory in use. Of the allocated memory 22.41 GiB is allocated by PyTorch, and 401.20 MiB is reserved by PyTorch but unallocated.
+""",
+    ),
+    near_miss=(
+        """Epoch 3: 40%|████      | 410/1024 [02:11<03:17, 3.11it/s]
+RuntimeError: The size of tensor a (512) must match the size of tensor b (514) at non-singleton dimension 1
+""",
+    ),
+)

@@ -1,0 +1,124 @@
+"""The allocator's cache holds enough, but not in one usable piece
+
+What it means
+    PyTorch has already given back every cached segment that is wholly unused when it raises this error. What is still reserved
+    and unallocated lies in segments that live tensors pin: pieces, each smaller than the request.
+
+Evidence
+    `request <= reserved but unallocated` although it failed, and what lies idle is a good part of what is reserved (a healthy
+    process keeps 3 to 6 %), or many times the request. Memory in private pools of CUDA graphs does not count: eager code cannot
+    use it.
+
+Fix
+    `expandable_segments:True` maps pages instead of fixed segments, so that pieces join (PyTorch 2.1 and newer); before that
+    `max_split_size_mb`. With expandable segments on already, shapes that vary too much are left: bucket them, or release the
+    cache between phases.
+
+When it is wrong
+    A request of 2 or 20 MiB on a full card takes any free block: then the idle memory is of the other pool or too small, and
+    the card is simply full (DS101, DS102).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.doctor.arithmetic import gib
+from dstop.doctor.asking import failure_lines, rank_lines
+from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
+from dstop.model.diagnosis import Evidence
+from dstop.units import MIB
+
+if TYPE_CHECKING:
+    from dstop.doctor.case import Case
+
+_MUCH, _MOST = 0.1, 0.2
+"""Of what is reserved: three, and six times what lies idle in a healthy process."""
+_MANY_REQUESTS = 8
+_SMALL_BYTES = 32 * MIB
+_MIDDLING_BYTES = 64 * MIB
+_SMALL_SHARE = 0.3
+
+
+def _examine(case: Case) -> Assessment | None:
+    failure = case.failure
+    if (
+        failure is None
+        or failure.tried_bytes is None
+        or failure.reserved_bytes is None
+        or failure.is_spilling
+    ):
+        return None
+    idle = failure.reserved_unallocated_bytes
+    if idle is None or idle < failure.tried_bytes or not failure.reserved_bytes:
+        return None
+    if failure.free_bytes is not None and failure.free_bytes >= failure.tried_bytes:
+        return None  # free memory refused it: something else did
+    strength = _strength(failure.tried_bytes, idle, failure.reserved_bytes)
+    if strength is None:
+        return None
+    is_on = failure.is_expandable or case.has("torch.expandable_on")
+    evidence = [
+        *failure_lines(case),
+        Evidence(
+            source=str(failure.place),
+            says=f"{gib(idle)} lies idle in PyTorch's cache ({100 * idle / failure.reserved_bytes:.0f} % of what it reserved), {gib(failure.tried_bytes)} was asked for",
+            value=idle,
+        ),
+        *rank_lines(case),
+    ]
+    against = (
+        ("expandable segments are on already: the message's own advice does not help here",) if is_on else ()
+    )
+    recovers = {"expandable_segments": idle, "max_split_size": idle, "empty_cache": None}
+    return Assessment(
+        strength=strength,
+        evidence=tuple(evidence),
+        against=against,
+        at=failure.place,
+        fixes=prescribe(case, *_fixes(case, is_on=is_on), recovers=recovers),
+    )
+
+
+def _strength(tried: int, idle: int, reserved: int) -> int | None:
+    share = idle / reserved
+    if tried <= _SMALL_BYTES:
+        return FITS if share >= _SMALL_SHARE else None
+    if share >= _MOST:
+        return PROVEN + 1
+    if share >= _MUCH:
+        return FITS + 9
+    return FITS + 3 if tried >= _MIDDLING_BYTES and idle >= _MANY_REQUESTS * tried else None
+
+
+def _fixes(case: Case, *, is_on: bool) -> tuple[str, ...]:
+    if is_on:
+        return ("empty_cache", "bucket_sequence_lengths", "reduce_batch", "allocate_largest_first")
+    if case.says(r"reserved in total by PyTorch|max_split_size_mb to avoid"):
+        return (
+            "max_split_size",
+            "reduce_batch",
+            "expandable_segments",
+            "empty_cache",
+            "bucket_sequence_lengths",
+        )
+    return ("expandable_segments", "reduce_batch", "empty_cache", "bucket_sequence_lengths", "max_split_size")
+
+
+RULE = Rule(
+    id="DS201",
+    name="fragmented-cache",
+    cause="fragmentation",
+    title="PyTorch's cache holds enough, but not in one usable piece",
+    page=__doc__ or "",
+    examine=_examine,
+    fires=(
+        """torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total capacity of 39.39 GiB of which 300.50 MiB is free. Including non-PyTorch memory, this process has 39.08 GiB memory in use. Of the allocated memory 29.80 GiB is allocated by PyTorch, and 8.70 GiB is reserved by PyTorch but unallocated. If reserved but unallocated memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.
+""",
+    ),
+    near_miss=(
+        """torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total capacity of 39.39 GiB of which 300.50 MiB is free. Including non-PyTorch memory, this process has 39.08 GiB memory in use. Of the allocated memory 37.80 GiB is allocated by PyTorch, and 700.70 MiB is reserved by PyTorch but unallocated. If reserved but unallocated memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.
+""",
+    ),
+)

@@ -1,0 +1,109 @@
+"""Memory of earlier steps is never released
+
+What it means
+    The same work fitted before, and now does not: something keeps tensors of earlier steps alive. A loss that is summed with its
+    graph, a list of outputs, a pipeline built anew for each request, a metric that stores what it sees.
+
+Evidence
+    Readings of used memory in the log rise and do not fall; or the run has passed at least one whole epoch, so that every sample
+    had its turn, and fails now; or an inference loop fails after calls that fitted, with no `no_grad` around it.
+
+Fix
+    `.item()` or `.detach()` before anything is kept; move what must be kept to the host; `torch.inference_mode()` around what
+    is not trained.
+
+When it is wrong
+    Within the first epoch a longer sample explains a late failure better (DS101). A server that claims its pool at the start is
+    flat from then on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.doctor.arithmetic import gib
+from dstop.doctor.asking import failure_lines, rank_lines
+from dstop.doctor.circumstances import ENGINES
+from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.rule import DEFAULT, FITS, PROVEN, SUGGESTS, Assessment, Rule
+from dstop.doctor.series import growth_in
+from dstop.model.diagnosis import Evidence
+
+if TYPE_CHECKING:
+    from dstop.doctor.case import Case
+
+
+def _examine(case: Case) -> Assessment | None:
+    failure = case.failure
+    if (
+        failure is None
+        or failure.is_absurd
+        or case.framework in ENGINES
+        or case.phase in {"load", "build", "save", "capture"}
+    ):
+        return None
+    evidence = [*failure_lines(case), *rank_lines(case)]
+    growth = growth_in(case.text)
+    epoch = case.last_epoch
+    strength = None
+    if growth is not None:
+        says = f"used memory rose from {gib(growth.first_bytes)} to {gib(growth.last_bytes)} over {growth.readings} readings, and never fell"
+        evidence.append(
+            Evidence(source=case.found[0].source, says=says, value=growth.last_bytes - growth.first_bytes)
+        )
+        strength = PROVEN
+    elif epoch is not None and epoch >= 2:  # noqa: PLR2004 - the first may be numbered 1
+        evidence.append(
+            Evidence(
+                source=str(failure.place),
+                says=f"{epoch} epochs fitted before: the same data, the same shapes",
+                value=epoch,
+            )
+        )
+        strength = FITS + 1
+    elif case.says(r"(?i)memory leak|leaking memory|memory (?:keeps|is) (?:increasing|growing)"):
+        strength = SUGGESTS
+    elif (
+        case.phase == "inference"
+        and case.in_frames(r"forward") is not None
+        and not case.says(r"no_grad|inference_mode")
+    ):
+        strength = DEFAULT + 12
+    if strength is None:
+        return None
+    return Assessment(
+        strength=strength, evidence=tuple(evidence), at=failure.place, fixes=prescribe(case, *_fixes(case))
+    )
+
+
+def _fixes(case: Case) -> tuple[str, ...]:
+    if case.phase == "inference":
+        return ("no_grad_eval", "fix_leak_detach", "empty_cache", "reduce_batch")
+    return ("fix_leak_detach", "empty_cache", "disable_metric", "reduce_batch", "no_grad_eval")
+
+
+RULE = Rule(
+    id="DS301",
+    name="leak",
+    cause="leak",
+    title="Memory of earlier steps is never released",
+    page=__doc__ or "",
+    examine=_examine,
+    fires=(
+        """step 100 loss 2.31 mem 11.2GiB
+step 200 loss 2.20 mem 13.9GiB
+step 300 loss 2.12 mem 16.6GiB
+step 400 loss 2.08 mem 19.3GiB
+step 500 loss 2.01 mem 22.0GiB
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0 has a total capacity of 23.57 GiB of which 310.50 MiB is free. Including non-PyTorch memory, this process has 23.25 GiB memory in use. Of the allocated memory 22.41 GiB is allocated by PyTorch, and 401.20 MiB is reserved by PyTorch but unallocated.
+""",
+    ),
+    near_miss=(
+        """step 100 loss 2.31 mem 21.2GiB
+step 200 loss 2.20 mem 21.3GiB
+step 300 loss 2.12 mem 21.1GiB
+step 400 loss 2.08 mem 21.2GiB
+torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 512.00 MiB. GPU 0 has a total capacity of 23.57 GiB of which 310.50 MiB is free. Including non-PyTorch memory, this process has 23.25 GiB memory in use. Of the allocated memory 22.41 GiB is allocated by PyTorch, and 401.20 MiB is reserved by PyTorch but unallocated.
+""",
+    ),
+)

@@ -1,0 +1,65 @@
+"""The bytes solver: which shape explains a request, with the dimensions that the log names and no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.doctor.arithmetic import is_any_request
+from dstop.units import GIB, MIB
+
+if TYPE_CHECKING:
+    from dstop.doctor.case import Case
+
+_WIDTHS = ((4, "float32"), (2, "16-bit"))
+
+
+def logits_shape(case: Case) -> str | None:
+    """Write the request as tokens x vocabulary x bytes, where the log names the vocabulary and the tokens.
+
+    With batch and sequence known, the product itself is checked; a request that the message rounds is met within that.
+    """
+    failure = case.failure
+    vocabulary = case.number("vocabulary")
+    if (
+        failure is None
+        or failure.tried_bytes is None
+        or not vocabulary
+        or is_any_request(failure.tried_bytes)
+    ):
+        return None
+    batch, sequence = case.number("batch"), case.number("sequence")
+    if not batch or not sequence:
+        return None
+    for width, name in _WIDTHS:
+        for tokens, words in (
+            (batch * sequence, f"{batch} x {sequence:,}"),
+            (batch * (sequence - 1), f"{batch} x ({sequence:,} - 1)"),
+        ):
+            if _fits(failure.tried_bytes, tokens * vocabulary * width):
+                return f"{words} tokens x {vocabulary:,} vocabulary x {width} bytes ({name})"
+    return None
+
+
+def attention_shape(case: Case) -> str | None:
+    """Write the request as batch x heads x sequence x sequence x bytes: the score matrix that eager attention makes."""
+    failure = case.failure
+    batch, heads, sequence = case.number("batch") or 1, case.number("heads"), case.number("sequence")
+    if (
+        failure is None
+        or failure.tried_bytes is None
+        or not heads
+        or not sequence
+        or is_any_request(failure.tried_bytes)
+    ):
+        return None
+    for width, name in _WIDTHS:
+        if _fits(failure.tried_bytes, batch * heads * sequence * sequence * width):
+            shape = f"{batch} x {heads} heads x {sequence:,} x {sequence:,}"
+            return f"{shape} x {width} bytes ({name}): an attention matrix"
+    return None
+
+
+def _fits(tried: int, product: int) -> bool:
+    """Whether a request may be this product: rounded up to 2 MiB by the allocator, and to two digits by the message."""
+    slack = 2 * MIB + (5 * MIB if tried >= GIB else MIB // 100)
+    return product > 2 * MIB and -slack <= tried - product <= slack
