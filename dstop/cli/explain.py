@@ -28,6 +28,11 @@ def explain_verb(name: str | None, options: Mapping[str, Any]) -> None:
         chosen = [rule] if rule is not None else [one for one in RULES if one.cause == name.strip().lower()]
         if not chosen:
             raise UsageError(f"there is no rule {name[:40]!r}", fix="dstop explain lists them all")
+    if options["markdown"]:
+        from dstop.draw.rule_page import catalogue_markdown  # noqa: PLC0415 - as above
+
+        terminal.write((catalogue_markdown(chosen) + "\n").encode())
+        return
     if options["json"]:
         rows = [
             {"rule": one.id, "name": one.name, "cause": one.cause, "title": one.title, "page": one.text}

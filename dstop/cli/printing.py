@@ -68,7 +68,11 @@ def face(request: Request) -> tuple[bytes, Callable[[Frame], bytes]]:
     if request.face == "json":
         from dstop.export.json import sample_line  # noqa: PLC0415 - as above
 
-        return b"", lambda frame: sample_line(_honest(frame), problem=frame.problem)
+        return b"", lambda frame: sample_line(
+            _honest(frame),
+            problem=frame.problem,
+            findings=frame.findings if frame.problem is None else (),
+        )
     if request.face.startswith("csv"):
         from dstop.export import csv  # noqa: PLC0415 - as above
 

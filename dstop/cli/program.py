@@ -287,6 +287,7 @@ def doctor(sources: tuple[str, ...], **options: object) -> int:
 @dstop.command("explain")
 @click.argument("rule", required=False)
 @click.option("--json", is_flag=True, help="Print it as JSON.")
+@click.option("--markdown", is_flag=True, help="Print the table of README.")
 @click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
 @click.option("--color", type=click.Choice(COLORS), help="When to use colour.")
 def explain_(rule: str | None, **options: object) -> None:

@@ -20,6 +20,7 @@ _EPOCH = re.compile(r"(?i)\bepoch\s{0,2}[:\[=#]?\s{0,2}(\d{1,5})(?![\d.])")
 _STEP = re.compile(
     r"(\d{1,9})/\d{1,9} \[[\d:]+<|(?i:\b(?:global_)?(?:step|iter(?:ation)?))[\"']?\s{0,2}[:=\[]?\s{0,3}(\d{1,9})\b"
 )
+_HEAD, _TAIL = 128 * 1024, 384 * 1024
 _NEAR_LINES = 400
 """A traceback this far from a failure is still its own."""
 
@@ -46,8 +47,9 @@ class Case:
 
     @cached_property
     def text(self) -> str:
-        """All text without prefixes."""
-        return "\n".join(one.text for one in self.found)
+        """The text without prefixes; of much of it the beginning, which tells what ran, and the end."""
+        text = "\n".join(one.text for one in self.found)
+        return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
 
     # Signs -----------------------------------------------------------------------------------------------------
 

@@ -9,16 +9,27 @@ if TYPE_CHECKING:
     from dstop.doctor.case import Case
 
 _FRAMEWORKS: tuple[tuple[str, str], ...] = (
-    ("vllm", r"(?i)\bvllm\b|VllmWorker|EngineCore"),
-    ("sglang", r"(?i)\bsglang\b|mem-fraction-static|mem_fraction_static"),
-    ("tgi", r"text[-_]generation[-_](?:server|inference|launcher|router)"),
-    ("tensorrt-llm", r"(?i)tensorrt[-_]llm"),
-    ("lmdeploy", r"(?i)lmdeploy|turbomind"),
-    ("ollama", r"(?i)\bollama\b|llama runner process|requires more system memory"),
+    (
+        "sglang",
+        r"(?i)\bsglang\b|mem[-_]fraction[-_]static|disable-cuda-graph|scheduler hit an exception|cuda graph failed",
+    ),
+    (
+        "vllm",
+        r"(?i)\bvllm\b|VllmWorker|EngineCore|(?<!vllm_)gpu[_-]memory[_-]util",
+    ),
+    (
+        "tgi",
+        r"text[-_]generation[-_](?:server|inference|launcher|router)|max-batch-prefill-tokens|warmup the Python",
+    ),
+    ("tensorrt-llm", r"(?i)tensorrt[-_]llm|\btrt-?llm\b|kv_cache_free_gpu_mem"),
+    ("lmdeploy", r"(?i)lmdeploy|turbomind|cache[-_]max[-_]entry[-_]count|\[TM\]\["),
+    ("ktransformers", r"(?i)\bktransformers\b"),
+    ("ollama", r"(?i)\bollama\b|llama runner process|llama-server process|requires more system memory"),
     (
         "llama.cpp",
-        r"\bggml_|\bllama_(?:model|new_context|init|kv_cache|context|load)|llama\.cpp|llama_cpp|koboldcpp",
+        r"\bggml[_-]|\bllama_(?:model|new_context|init|kv_cache|context|load)|llama[._-](?:cpp|server|cli)|koboldcpp|alloc_tensor_",
     ),
+    ("exllama", r"(?i)exllama|Insufficient VRAM (?:in split )?for model and cache"),
     (
         "comfyui",
         r"(?i)comfyui|in (?:recursive_execute|_map_node_over_list)|Error occurred when executing|VAEDecode",
@@ -58,15 +69,41 @@ TRAINERS = frozenset(
         "fsdp",
     )
 )
-ENGINES = frozenset(("vllm", "sglang", "tgi", "tensorrt-llm", "lmdeploy", "ollama", "llama.cpp"))
+ENGINES = frozenset(
+    ("vllm", "sglang", "tgi", "tensorrt-llm", "lmdeploy", "ktransformers", "exllama", "ollama", "llama.cpp")
+)
 IMAGE_GENERATORS = frozenset(("comfyui", "stable-diffusion", "diffusers"))
+
+
+_ENGINE_SIGNS: tuple[tuple[str, str], ...] = (
+    (
+        "vllm",
+        "vllm.startup_budget vllm.cpu_budget vllm.profiling vllm.instance vllm.kv_negative vllm.kv_too_short",
+    ),
+    ("vllm", "vllm.no_kv_blocks vllm.warm_up vllm.swap_space vllm.engine_failed vllm.engine_dead"),
+    ("sglang", "sglang.pool_full sglang.requests_full sglang.retract sglang.weights sglang.host_cache"),
+    ("tgi", "tgi.warm_up tgi.total_tokens tgi.shard_failed tgi.shard_signal"),
+    ("tensorrt-llm", "trtllm.executor trtllm.kv_pool"),
+    ("lmdeploy", "lmdeploy.no_blocks lmdeploy.runtime"),
+    ("ollama", "ollama.runner_died ollama.runner_stopped ollama.no_layout"),
+    ("llama.cpp", "ggml.kv ggml.compute ggml.weights ggml.pipeline"),
+)
+"""Messages that only one engine prints, for logs in which its name does not occur."""
+
+
+def _by_engine_signs(case: Case) -> str | None:
+    return next((name for name, kinds in _ENGINE_SIGNS if case.has(*kinds.split())), None)
 
 
 def framework_of(case: Case) -> str:
     """Name the framework that ran, the most specific first; `unknown` where nothing tells."""
     text = case.text
+    engine = next((name for name, words in _FRAMEWORKS if name in ENGINES and re.search(words, text)), None)
+    engine = engine or _by_engine_signs(case)
+    if engine is not None:
+        return engine
     for name, expression in _FRAMEWORKS:
-        if re.search(expression, text):
+        if name not in ENGINES and re.search(expression, text):
             return name
     failure = case.failure
     if failure is not None and failure.family in {"torch", "cuda_async"}:
@@ -87,11 +124,11 @@ _PHASES: tuple[tuple[str, str], ...] = (
     ("capture", r"capture_model|cuda_?graph|CUDAGraph|\.capture\(|capture_one_batch|graph_pool"),
     (
         "eval",
-        r":evaluat(?:e|ion)\w*|evaluation_loop|prediction_step|prediction_loop|validation_step|validation_loop|val_step|compute_metrics|nested_concat|nested_gather|:validate|eval_step|eval_one_epoch|test_step",
+        r":evaluat(?:e|ion)\w*|evaluation_loop|prediction_step|prediction_loop|validation_step|epoch_?[Vv]al|[Vv]al_?epoch|valid_one_epoch|do_eval|eval_model|run_val|validation_loop|val_step|compute_metrics|nested_concat|nested_gather|:validate|eval_step|eval_one_epoch|test_step",
     ),
     (
         "load",
-        r"from_pretrained|load_checkpoint|load_state_dict|torch\.load|:load_model|_load_pretrained|load_weights|create_weights|dispatch_model|set_module_tensor_to_device|caching_allocator_warmup|_load_from_checkpoint|load_sharded|model_loader|init_model|\.to\(device\)|\.cuda\(\)|model\.to\(|:_apply:|init_empty_weights|resume_from|_load_optimizer|prepare_model",
+        r"from_pretrained|load_checkpoint|load_state_dict|torch\.load|:load_model|_load_pretrained|load_weights|create_weights|dispatch_model|set_module_tensor_to_device|caching_allocator_warmup|_load_from_checkpoint|load_sharded|model_loader|init_model|\.to\(device\)|\.cuda\(\)|model\.to\(|:_apply:|init_empty_weights|resume_from|WhisperModel\(|ctranslate2\.models|_load_optimizer|prepare_model",
     ),
     ("backward", r"\bbackward\(|:backward|_engine_run_backward|run_backward"),
     (
@@ -104,6 +141,9 @@ _PHASES: tuple[tuple[str, str], ...] = (
     ),
     ("forward", r":forward|_call_impl"),
 )
+
+
+_BAR = re.compile(r"(\d{1,9})/(\d{1,9}) \[\d{1,4}:")
 
 
 def phase_of(case: Case) -> str:  # noqa: PLR0911 - one kind of evidence a line, the best first
@@ -119,6 +159,10 @@ def phase_of(case: Case) -> str:  # noqa: PLR0911 - one kind of evidence a line,
             if re.search(expression, whole):
                 return phase
     text = case.text
+    if re.search(r"Failed to clone\(\) tensor with name|state_dict entry", text):
+        return "save"
+    if _is_nested_bar(text):
+        return "eval"
     if re.search(r"(?i)\b(?:validat\w+|evaluat\w+|eval)\b[^\n]{0,60}(?:\d+%|\d+/\d+)", text):
         return "eval"
     if re.search(
@@ -133,13 +177,22 @@ def phase_of(case: Case) -> str:  # noqa: PLR0911 - one kind of evidence a line,
     return "unknown"
 
 
+def _is_nested_bar(text: str) -> bool:
+    """Whether the last progress bar runs inside another one that has not ended: an evaluation within a training."""
+    bars = [(int(found[1]), int(found[2])) for found in _BAR.finditer(text)]
+    if len(bars) < 2:  # noqa: PLR2004 - one inside another
+        return False
+    (at, of), (_, last_of) = bars[-2], bars[-1]
+    return 0 < at < of and of != last_of and bool(re.search(r"loss|epoch", text))
+
+
 def _by_messages(case: Case) -> str | None:
     failure = case.failure
     if case.has("build.compiler"):
         return "build"
     began = case.first("vllm.capture_began", "sglang.capture_began")
     if began is not None and failure is not None and failure.place.order >= began.place.order:
-        done = case.first("vllm.capture_done", "progress.done")
+        done = case.first("vllm.capture_done", "sglang.capture_done", "progress.done")
         if done is None or done.place.order > failure.place.order:
             return "capture"
     if case.has("sglang.capture_failed", "sglang.capture_hint"):

@@ -13,6 +13,8 @@ _READING = re.compile(
     r"(?i)(?:(?<![a-z])(?:gpu[_ ]?)?mem(?:ory)?(?:[_ ](?:used|usage|allocated|reserved|cuda))?|\bMA|max[_ ]mem)"
     r"[\"']?\s{0,3}[:=]?\s{0,4}(?P<size>\d{1,7}(?:\.\d{1,4})?)\s?(?P<unit>GiB|GB|G|MiB|MB|M)?(?![\w/%.])"
 )
+_STEP = re.compile(r"(?i)\b(?:step|iter|epoch|batch|sample|request)|it/s|s/it|\d/\d")
+"""What a line of a loop has; start-up reports memory, too, and rises."""
 _LEAST_READINGS = 4
 _LEAST_GROWTH = 0.15
 _LEAST_BYTES = 256 * MIB
@@ -32,7 +34,11 @@ def growth_in(text: str) -> Growth | None:
 
     A reading without a unit is in MiB (as mmengine prints it). Warm-up makes the first step rise: it is left out.
     """
-    readings = [_bytes(found["size"], found["unit"]) for found in _READING.finditer(text)][1:]
+    readings = [
+        _bytes(found["size"], found["unit"])
+        for line in text.splitlines()
+        if _STEP.search(line) is not None and (found := _READING.search(line)) is not None
+    ][1:]
     if len(readings) < _LEAST_READINGS - 1:
         return None
     falls = sum(after < before for before, after in pairwise(readings))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from math import prod
 from typing import TYPE_CHECKING
 
 from dstop.doctor.arithmetic import is_any_request
@@ -10,6 +12,9 @@ from dstop.units import GIB, MIB
 if TYPE_CHECKING:
     from dstop.doctor.case import Case
 
+_SHAPE = re.compile(r"(?:torch\.Size\(|shape[=: ]{1,3})[\[(]([\d, ]{3,80})[\])]")
+_LONGEST_SIZE = 9
+_LEAST_VOCABULARY = 20_000
 _WIDTHS = ((4, "float32"), (2, "16-bit"))
 
 
@@ -18,6 +23,9 @@ def logits_shape(case: Case) -> str | None:
 
     With batch and sequence known, the product itself is checked; a request that the message rounds is met within that.
     """
+    printed = _printed_logits(case)
+    if printed is not None:
+        return printed
     failure = case.failure
     vocabulary = case.number("vocabulary")
     if (
@@ -37,6 +45,26 @@ def logits_shape(case: Case) -> str | None:
         ):
             if _fits(failure.tried_bytes, tokens * vocabulary * width):
                 return f"{words} tokens x {vocabulary:,} vocabulary x {width} bytes ({name})"
+    return None
+
+
+def _printed_logits(case: Case) -> str | None:
+    """Find a shape that the log prints, whose last size is a vocabulary's, and that makes the request."""
+    failure = case.failure
+    if failure is None or failure.tried_bytes is None:
+        return None
+    for found in _SHAPE.finditer(case.text):
+        sizes = [
+            int(size)
+            for size in found[1].replace(" ", "").strip(",").split(",")
+            if len(size) <= _LONGEST_SIZE
+        ]
+        if len(sizes) < 2 or sizes[-1] < _LEAST_VOCABULARY:  # noqa: PLR2004 - tokens x vocabulary
+            continue
+        for width, name in _WIDTHS:
+            if _fits(failure.tried_bytes, prod(sizes) * width):
+                shown = " x ".join(f"{size:,}" for size in sizes)
+                return f"{shown} x {width} bytes ({name}): tokens x vocabulary"
     return None
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.draw.line import cells
+from dstop.draw.line import cells, clean
 from dstop.model.gpu import QUIET_REASONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dstop.draw.line import Span
+    from dstop.model.finding import Finding
     from dstop.model.gpu import Gpu
 
 _THROTTLE_WORDS = {
@@ -19,13 +22,29 @@ _THROTTLE_WORDS = {
     "power_cap": ("PWR CAP", "badge"),
 }
 
+_ROLES = {"critical": "badge.bad", "warning": "badge", "note": "badge.note"}
+_SHOWN_ALREADY = frozenset({"DS850", "DS851", "DS852", "DS853"})
+"""Rules about what the card itself says: its own badges stand for them."""
 
+_ORDER = {"badge.bad": 0, "badge": 1, "badge.note": 2}
 _COUNT = 4
 """Cells that ` +2` takes at most. The gravest badge is shown even where they are missing."""
 
 
-def badges(gpu: Gpu) -> tuple[Span, ...]:
-    """Give the badges of a card, the gravest first; each is a word and its role."""
+def finding_badge(finding: Finding) -> Span:
+    """Give the badge of a finding."""
+    return (clean(finding.badge), _ROLES[finding.severity])
+
+
+def badges(gpu: Gpu, findings: Iterable[Finding] = ()) -> tuple[Span, ...]:
+    """Give the badges of a card and of what was found on it, the gravest first; each is a word and its role."""
+    found = [*_own_badges(gpu)]
+    if gpu.fault is None:
+        found += [finding_badge(finding) for finding in findings if finding.rule not in _SHOWN_ALREADY]
+    return tuple(sorted(found, key=lambda badge: _ORDER.get(badge[1], 0)))
+
+
+def _own_badges(gpu: Gpu) -> tuple[Span, ...]:
     found: list[Span] = []
     if gpu.fault is not None:
         return (("LOST" if _is_lost(gpu.fault) else "FAULT", "badge.bad"),)

@@ -26,10 +26,13 @@ _ROLES = {
     EventKind.THROTTLE_STARTED: "warn",
     EventKind.CACHE_FLUSHED: "warn",
     EventKind.HOOKS_FAILED: "warn",
+    EventKind.FINDING_STARTED: "warn",
+    EventKind.RULE_FAILED: "warn",
     EventKind.GPU_BACK: "ok",
     EventKind.DRIVER_BACK: "ok",
     EventKind.THROTTLE_ENDED: "dim",
     EventKind.PROCESS_ENDED: "dim",
+    EventKind.FINDING_ENDED: "dim",
     EventKind.HOOK_CAME: "dim",
     EventKind.HOOK_LEFT: "dim",
 }

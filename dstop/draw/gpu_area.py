@@ -82,11 +82,21 @@ def _lines_of(
     gpu: Gpu, owners: list[GpuProcess], frame: Frame, *, layout: GpuLayout, width: int, look: Look
 ) -> list[Line]:
     held = holdings(owners)
+    found = [finding for finding in frame.findings if finding.gpu_index == gpu.index]
     if layout.blocks:
         history = frame.history.get(gpu.index, _NO_HISTORY)
-        lines = gpu_block(gpu, held, history, width=width, look=look, layout=layout, step_s=frame.step_s)
+        lines = gpu_block(
+            gpu,
+            held,
+            history,
+            width=width,
+            look=look,
+            layout=layout,
+            step_s=frame.step_s,
+            findings=found,
+        )
     else:
-        lines = [gpu_line(gpu, held, width, look)]
+        lines = [gpu_line(gpu, held, width, look, found)]
     for place, instance in enumerate(gpu.mig):
         inside = holdings(
             process

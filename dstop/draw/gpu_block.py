@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dstop.draw.line import Line, Span
     from dstop.draw.look import Look
     from dstop.draw.memory_bar import Holding
+    from dstop.model.finding import Finding
     from dstop.model.frame import GpuHistory
     from dstop.model.gpu import Gpu
 
@@ -45,9 +46,10 @@ def gpu_block(
     look: Look,
     layout: GpuLayout,
     step_s: float,
+    findings: Sequence[Finding] = (),
 ) -> list[Line]:
     """Draw one card as the lines of a block, each `width` cells wide."""
-    lines = [_title(gpu, width)]
+    lines = [_title(gpu, findings, width)]
     if gpu.fault is not None:
         return lines + _fault(gpu.fault, width, 2 + layout.details + layout.graph_rows)
     figures = min(FIGURES, max(0, width - 4 - _LEAST_BAR))
@@ -67,9 +69,9 @@ def _fault(fault: str, width: int, rows: int) -> list[Line]:
     return lines + [((" " * width, ""),)] * (rows - len(lines))
 
 
-def _title(gpu: Gpu, width: int) -> Line:
+def _title(gpu: Gpu, findings: Sequence[Finding], width: int) -> Line:
     left: list[Span] = [(f"{gpu.index:>2} ", "title"), (short_name(gpu.name) + " ", "title")]
-    left += badge_spans(badges(gpu), max(0, width // 2 - 10))
+    left += badge_spans(badges(gpu, findings), max(0, width // 2 - 10))
     facts: list[Span] = []
     if gpu.performance_state is not None:
         facts.append((f"P{gpu.performance_state} ", "dim"))

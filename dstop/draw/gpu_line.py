@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dstop.draw.line import Line
     from dstop.draw.look import Look
     from dstop.draw.memory_bar import Holding
+    from dstop.model.finding import Finding
     from dstop.model.gpu import Gpu, MigInstance
 
 
@@ -83,7 +84,9 @@ def line_header(width: int) -> Line:
     return ((fit(text, width), "label"),)
 
 
-def gpu_line(gpu: Gpu, held: Sequence[Holding], width: int, look: Look) -> Line:
+def gpu_line(
+    gpu: Gpu, held: Sequence[Holding], width: int, look: Look, findings: Sequence[Finding] = ()
+) -> Line:
     """Draw one card in `width` cells."""
     f = fields_for(width)
     index = (f"{gpu.index:>2} ", "title")
@@ -118,7 +121,7 @@ def gpu_line(gpu: Gpu, held: Sequence[Holding], width: int, look: Look) -> Line:
     if f.clock:
         clock = "–" if gpu.clock_sm_mhz is None else str(gpu.clock_sm_mhz)
         spans_.append((fit(clock, f.clock - 1, right=True) + " ", role or ""))
-    spans_ += badge_spans(badges(gpu), f.badges)
+    spans_ += badge_spans(badges(gpu, findings), f.badges)
     return fit_line(tuple(spans_), width)
 
 

@@ -29,6 +29,8 @@ KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
             ("Enter", "process, close up"),
             ("e", "its environment"),
             ("g", "GPU, close up"),
+            ("F", "findings: what is wrong now"),
+            ("d", "doctor: past crashes"),
             ("l", "event log"),
             ("/  F4", "filter"),
             ("u", "only one user"),
@@ -98,6 +100,7 @@ MARKS: Sequence[tuple[str, str, str]] = (
     (" ROW REMAP ", "badge", "a memory row waits to be replaced: reset the GPU"),
     (" ECC 3 ", "badge.bad", "uncorrected memory errors since the driver was loaded"),
     (" XID 79 ", "badge.bad", "the driver reported this error"),
+    (" LEAK 14m ", "badge", "a finding: the card is full in 14 minutes; FRAG FULL FLUSH RANK …: press F"),
     (" STALE 3s ", "badge.bad", "the driver does not answer for this card: figures are that old"),
 )
 FILTERS: Sequence[tuple[str, str]] = (

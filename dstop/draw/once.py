@@ -40,6 +40,12 @@ def once_lines(
     lines += [fit_line(((f" {clean(notice)}", "note"),), max(width, len(notice) + 1)) for notice in notices]
     area, _ = gpu_area_lines(frame, _LAYOUT, width, chosen)
     lines += area
+    if frame.findings and frame.problem is None:
+        from dstop.draw.finding_lines import finding_line  # noqa: PLC0415 - most machines have nothing to tell
+
+        lines.append(fit_line((("", ""),), width))
+        # A sentence is written out, as notices are: a pipe has no edge.
+        lines += [finding_line(finding, width, whole=True) for finding in frame.findings]
     if processes:
         rows = arrange(sample, how)
         columns = columns_for(width, row_facts(sample.processes), how.columns)

@@ -10,9 +10,10 @@ from dstop.draw.gpu_layout import LEAST_TABLE_ROWS, choose_layout
 from dstop.draw.host_line import host_line, problem_lines
 from dstop.draw.line import BLANK, clean, fit_line
 from dstop.draw.status_line import status_line
-from dstop.draw.table import empty_line, header_line, row_line
+from dstop.draw.table import empty_line, header_line, row_line, worst_by_process
 from dstop.model.value import Value
 from dstop.view.columns import columns_for, row_facts
+from dstop.view.rows import ProcessRow
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -113,6 +114,7 @@ def overview(
         first_row_y = len(lines)
         top = scrolled(state.top, state.cursor, table_rows, len(rows))
         gpus = {gpu.index: gpu for gpu in frame.sample.gpus}
+        worst = worst_by_process(frame.findings)
         for place in range(top, min(top + table_rows, len(rows))):
             row = rows[place]
             lines.append(
@@ -125,6 +127,7 @@ def overview(
                     look=look,
                     tagged=row.key in state.tags,
                     shift=state.shift,
+                    finding=worst.get(row.process.key) if isinstance(row, ProcessRow) else None,
                 )
             )
         if not rows:

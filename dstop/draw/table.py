@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.draw.line import clean, fit, fit_line
+from dstop.draw.badges import finding_badge
+from dstop.draw.line import clean, fit, fit_line, line_cells
+from dstop.model.process import ProcessKey
 from dstop.view.cells import cell
 from dstop.view.columns import GAP
 from dstop.view.order import SORT_KEYS
 from dstop.view.rows import AncestorRow, GroupRow, ProcessRow, UnattributedRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from dstop.draw.line import Line, Span
     from dstop.draw.look import Look
+    from dstop.model.finding import Finding
     from dstop.model.gpu import Gpu
     from dstop.view.columns import Column
     from dstop.view.rows import Row
 
 _ALARMING_STATES = frozenset("DZ")
+_LEAST_COMMAND = 12
+"""What a badge leaves of the command: whose row it is matters more."""
 
 
 def header_line(columns: Sequence[Column], width: int, *, sort: str, reverse: bool) -> Line:
@@ -49,6 +54,7 @@ def row_line(
     look: Look,
     tagged: bool = False,
     shift: int = 0,
+    finding: Finding | None = None,
 ) -> Line:
     """Draw one row of any kind.
 
@@ -61,6 +67,7 @@ def row_line(
         look: thresholds, and whose processes stand out.
         tagged: whether the user has marked it.
         shift: how many cells the command is scrolled to the left.
+        finding: the worst that was found about its process; its badge stands before the command.
     """
     if isinstance(row, UnattributedRow):
         return _unattributed_line(row, columns, width, gpus)
@@ -75,14 +82,33 @@ def row_line(
             value = f"*{value}"  # colour is never the only sign
         if shift and column.name == "command":
             value = value[shift:]
-        piece = fit(value, column.width, right=column.align == "right")
-        if alarming and column.name == "state":
+        badge = _badge(finding, column) if finding is not None and column.name == "command" else ()
+        piece = fit(value, column.width - line_cells(badge), right=column.align == "right")
+        if badge:
+            spans += [(text, role), *badge]
+            text = piece + " " * GAP
+        elif alarming and column.name == "state":
             spans += [(text, role), (piece, "bad")]
             text = " " * GAP
         else:
             text += piece + " " * GAP
     spans.append((text, role))
     return fit_line(tuple(spans), width, role)
+
+
+def _badge(finding: Finding, column: Column) -> Line:
+    """Give it where the column has room for both."""
+    word, role = finding_badge(finding)
+    return ((f" {word} ", role), (" ", "")) if column.width - len(word) >= _LEAST_COMMAND else ()
+
+
+def worst_by_process(findings: Iterable[Finding]) -> Mapping[ProcessKey, Finding]:
+    """Give for each row the worst of what was found about its process there."""
+    found: dict[ProcessKey, Finding] = {}
+    for finding in findings:
+        if finding.pid is not None and finding.gpu_index is not None:
+            found.setdefault(ProcessKey(finding.gpu_index, finding.pid, finding.started_at_s), finding)
+    return found
 
 
 def _unattributed_line(

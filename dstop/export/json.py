@@ -14,8 +14,9 @@ from dstop.export.process_json import process_object
 from dstop.export.values import clean, finite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from dstop.model.finding import Finding
     from dstop.model.frame import Problem
     from dstop.model.host import Host
     from dstop.model.process import GpuProcess
@@ -29,12 +30,15 @@ _OF_HOST = {
 }
 
 
-def sample_object(sample: Sample, *, problem: Problem | None = None) -> dict[str, Any]:
+def sample_object(
+    sample: Sample, *, problem: Problem | None = None, findings: Iterable[Finding] = ()
+) -> dict[str, Any]:
     """Give the sample in the shape of the contract.
 
     Args:
         sample: the newest there is.
         problem: why nothing can be read now, when the driver has gone.
+        findings: what the live rules say of it, the worst first.
     """
     fault = {gpu.index: gpu.fault for gpu in sample.gpus}
     on_gpu: dict[int, list[GpuProcess]] = {}
@@ -52,7 +56,7 @@ def sample_object(sample: Sample, *, problem: Problem | None = None) -> dict[str
         **top,
         "gpus": [gpu_object(gpu, on_gpu.get(gpu.index, ())) for gpu in sample.gpus],
         "processes": [process_object(row, fault.get(row.gpu_index)) for row in sample.processes],
-        "findings": [],
+        "findings": _finding_objects(findings),
         "unattributed": [
             {"gpu_index": row.gpu_index, "bytes": row.bytes, "cause": clean(row.cause)}
             for row in sample.unattributed
@@ -67,9 +71,18 @@ def sample_object(sample: Sample, *, problem: Problem | None = None) -> dict[str
     }
 
 
-def sample_line(sample: Sample, *, problem: Problem | None = None) -> bytes:
+def sample_line(sample: Sample, *, problem: Problem | None = None, findings: Iterable[Finding] = ()) -> bytes:
     """Give the sample as one line of UTF-8, for `--json` and for newline-delimited JSON."""
-    return encoded(sample_object(sample, problem=problem))
+    return encoded(sample_object(sample, problem=problem, findings=findings))
+
+
+def _finding_objects(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    found = tuple(findings)
+    if not found:
+        return []
+    from dstop.export.finding_json import finding_object  # noqa: PLC0415 - most machines have nothing to tell
+
+    return [finding_object(finding) for finding in found]
 
 
 def encoded(document: Mapping[str, Any]) -> bytes:

@@ -61,3 +61,4 @@ class AllocatorHistory(Value):
     allocated_bytes: tuple[float | None, ...] = ()
     active_bytes: tuple[float | None, ...] = ()
     reserved_bytes: tuple[float | None, ...] = ()
+    num_alloc_retries: tuple[float | None, ...] = ()

@@ -29,6 +29,9 @@ class EventKind(StrEnum):
     HOOK_CAME = "hook_came"
     HOOK_LEFT = "hook_left"
     HOOKS_FAILED = "hooks_failed"
+    FINDING_STARTED = "finding_started"
+    FINDING_ENDED = "finding_ended"
+    RULE_FAILED = "rule_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

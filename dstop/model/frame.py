@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from dstop.model.allocator import AllocatorHistory
     from dstop.model.event import Event
+    from dstop.model.finding import Finding
     from dstop.model.guest import Guest, ProcessId
     from dstop.model.process import ProcessKey
     from dstop.model.sample import Sample
@@ -76,5 +77,7 @@ class Frame(Value):
     """By device index, of the watched processes."""
     events: tuple[Event, ...] = ()
     """The recent ones, oldest first."""
+    findings: tuple[Finding, ...] = ()
+    """What the live rules have found, the worst first."""
     cost: OwnCost | None = None
     problem: Problem | None = None

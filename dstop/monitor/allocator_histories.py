@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_DEVICES = 2048
 """Devices of all processes: those beyond are shown, but have no past. 120 steps of 2048 take 4 MB."""
-_NUMBERS = 4
+_NUMBERS = 5
 _NOTHING = (None,) * _NUMBERS
 
 
@@ -50,6 +50,7 @@ class AllocatorHistories:
                         device.allocated_bytes,
                         device.active_bytes,
                         device.reserved_bytes,
+                        device.num_alloc_retries,
                     )
 
     def values(self, processes: Iterable[ProcessId]) -> Mapping[ProcessId, Mapping[int, AllocatorHistory]]:
@@ -61,6 +62,7 @@ class AllocatorHistories:
                     allocated_bytes=ring.values(1),
                     active_bytes=ring.values(2),
                     reserved_bytes=ring.values(3),
+                    num_alloc_retries=ring.values(4),
                 )
                 for index, ring in sorted(rings.items())
             }

@@ -67,6 +67,10 @@ class GuestWatch:
         """Give the histories of these processes."""
         return self._past.values(processes)
 
+    def past_of(self, process: ProcessId) -> Mapping[int, AllocatorHistory]:
+        """Give the history of one process, by PyTorch's numbers of its devices."""
+        return self._past.values((process,)).get(process, {})
+
     def close(self) -> None:
         """Let go of the hooks; safe to call twice."""
         self._guests.close()

@@ -140,6 +140,16 @@ class ProcessHistories:
             if (ring := self._past.get(key)) is not None
         }
 
+    def memory_of(self, key: ProcessKey) -> tuple[float | None, ...]:
+        """Give the memory of one process over time."""
+        ring = self._past.get(key)
+        return () if ring is None else ring.values(0)
+
+    def sm_of(self, key: ProcessKey) -> tuple[float | None, ...]:
+        """Give the SM share of one process over time."""
+        ring = self._past.get(key)
+        return () if ring is None else ring.values(1)
+
 
 _NUMBERS = 4
 

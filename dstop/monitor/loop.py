@@ -12,15 +12,16 @@ from dstop.model.frame import Frame, Problem
 from dstop.model.guest import ProcessId
 from dstop.monitor.cost import CostMeter
 from dstop.monitor.events import events_between
+from dstop.monitor.examination import Examination
 from dstop.monitor.histories import GpuHistories, ProcessHistories
 from dstop.monitor.throttle import ThrottleLog
 from dstop.units import duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
-    from dstop.model.frame import OwnCost
+    from dstop.model.frame import GpuHistory, OwnCost
     from dstop.model.process import ProcessKey
     from dstop.model.sample import Sample
     from dstop.monitor.guest_watch import GuestWatch
@@ -58,6 +59,7 @@ class Monitor:
         self._meter = meter or CostMeter()
         self._gpus = GpuHistories(capacity)
         self._processes = ProcessHistories(capacity)
+        self._examination = Examination(self._processes)
         self._throttle = ThrottleLog()
         self._guests = _watch(guests, capacity)
         self._log: deque[Event] = deque(maxlen=MOST_EVENTS)
@@ -86,7 +88,17 @@ class Monitor:
         self._gpus.push(sample.gpus)
         self._processes.push(sample.processes)
         self._last = sample
-        return self._frame(joined)
+        history = self._gpus.values()
+        self._note(
+            self._examination.step(
+                joined,
+                step_s=self.interval_s,
+                history=history,
+                events=self._events,
+                guests=self._guests,
+            )
+        )
+        return self._frame(joined, history)
 
     def watch(self, fields: AbstractSet[str]) -> None:
         """Have the source read these costly fields from the next step on."""
@@ -133,7 +145,7 @@ class Monitor:
             self._problem = Problem(message=error.message, fix=error.fix, since_ns=self._problem.since_ns)
         joined = self._joined(self._last, self._now_ns)
         self._gpus.push(())
-        return self._frame(joined)
+        return self._frame(joined, self._gpus.values())
 
     def _driver_back(self, sample: Sample) -> list[Event]:
         if self._problem is None:
@@ -149,17 +161,18 @@ class Monitor:
         if len(self._log) != count or count == MOST_EVENTS:
             self._events = tuple(self._log)
 
-    def _frame(self, sample: Sample) -> Frame:
+    def _frame(self, sample: Sample, history: Mapping[int, GpuHistory]) -> Frame:
         guests = self._guests
         watched = {ProcessId(key.pid, key.started_at_s) for key in self._watched}
         return Frame(
             sample=sample,
             step_s=self.interval_s,
-            history=self._gpus.values(),
+            history=history,
             watched=self._processes.values(self._watched),
             guests={} if guests is None else guests.current,
             allocator_history={} if guests is None else guests.past(watched),
             events=self._events,
+            findings=self._examination.findings,
             cost=self.own_cost(),
             problem=self._problem,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from textual.app import App
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from dstop.model.frame import Frame
     from dstop.model.guest import ProcessId
     from dstop.model.process import GpuProcess, ProcessKey
+    from dstop.pytorch.incident.values import Incident
     from dstop.settings import Settings
     from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
@@ -57,6 +59,8 @@ class DstopApp(App[None]):
         Binding("ctrl+z", "suspend_process", show=False),
         Binding("question_mark,f1,h", "help", show=False),
         Binding("l", "events", show=False),
+        Binding("F", "findings", show=False),
+        Binding("d", "doctor", show=False),
         Binding("p", "pause", show=False),
         Binding("r", "read_now", show=False),
         Binding("ctrl+l", "draw_again", show=False),
@@ -78,8 +82,10 @@ class DstopApp(App[None]):
         open_processes: Sequence[ProcessId] = (),
         look: Look | None = None,
         save: Callable[[Settings], None] | None = None,
+        incidents: Callable[[], Iterable[Incident]] | None = None,
     ) -> None:
         super().__init__()
+        self._incidents = incidents
         self.poller = poller
         self.settings = settings
         self.hands = hands
@@ -210,6 +216,18 @@ class DstopApp(App[None]):
 
         self.push_screen(EventScreen())
 
+    def action_findings(self) -> None:
+        """Show what the live rules have found."""
+        from dstop.ui.screens.findings import FindingsScreen  # noqa: PLC0415
+
+        self.push_screen(FindingsScreen())
+
+    def action_doctor(self) -> None:
+        """Show past crashes, to be diagnosed."""
+        from dstop.ui.screens.doctor import DoctorScreen  # noqa: PLC0415
+
+        self.push_screen(DoctorScreen() if self._incidents is None else DoctorScreen(self._incidents))
+
     def open_process(self, process: GpuProcess, *, environment_first: bool = False) -> None:
         """Show one process."""
         from dstop.ui.screens.process import ProcessScreen  # noqa: PLC0415
@@ -287,19 +305,10 @@ class DstopApp(App[None]):
 
     def current_settings(self) -> Settings:
         """The settings as they are now on the screen."""
-        from dataclasses import replace  # noqa: PLC0415
+        from dstop.ui.saving import settings_now  # noqa: PLC0415
 
-        view, mode = self._overview.view, self._overview.state.mode
-        return replace(
-            self.settings,
-            theme=self.theme_name,
-            interval_s=self.poller.interval_s,
-            mode=mode,
-            sort=view.sort,
-            filter=self._overview.filter_text,
-            tree=view.tree,
-            group=view.group,
-        )
+        chosen = settings_now(self.settings, self._overview)
+        return replace(chosen, theme=self.theme_name, interval_s=self.poller.interval_s)
 
     # ---- signals -----------------------------------------------------------------------------------------------
 

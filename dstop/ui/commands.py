@@ -19,6 +19,8 @@ def commands(app: DstopApp, view: OverviewScreen) -> Iterator[SystemCommand]:
     """Offer what the app and its first screen can do."""
     yield SystemCommand("Help", "keys, marks, filters", app.action_help)
     yield SystemCommand("Event log", "what has happened since the start", app.action_events)
+    yield SystemCommand("Findings", "what is wrong now, with proof and fixes", app.action_findings)
+    yield SystemCommand("Doctor", "past crashes: cause, proof, smallest fix", app.action_doctor)
     yield SystemCommand("Filter", "user:alice mem>10G", view.action_filter)
     yield SystemCommand("Tree", "processes under their parents", view.action_tree)
     yield SystemCommand("Group by user", "sums per user", lambda: view.action_group("user"))

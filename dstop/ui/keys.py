@@ -52,6 +52,7 @@ OVERVIEW_KEYS: tuple[tuple[str, str], ...] = (
     ("J", "jobs"),
     ("< >", "sort"),
     ("g", "GPU"),
+    ("F", "findings"),
     ("l", "log"),
     ("T", "end"),
     ("p", "pause"),

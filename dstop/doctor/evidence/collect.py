@@ -51,7 +51,7 @@ def facts_of(log: LogText, first_order: int = 0) -> Found:
     whole, *workers = streams
     return Found(
         source=log.name,
-        text=whole.text,
+        text="\n".join((whole.text, *whole.workers)),
         lines=len(whole),
         failures=_device_failures(streams),
         host_failures=_merged(streams, host_failures),

@@ -6,7 +6,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from dstop.doctor.evidence.facts import AllocationFailure
-from dstop.doctor.evidence.messages.alloc import ALLOCATIONS, HOST_ALLOCATIONS
+from dstop.doctor.evidence.messages.alloc import ALLOCATIONS
+from dstop.doctor.evidence.messages.host_alloc import HOST_ALLOCATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

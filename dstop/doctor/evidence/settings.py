@@ -63,7 +63,7 @@ _FLAGS = {
     "torch_compile": r"torch[._]compile|torch\._dynamo|_inductor",
     "adam": r"\badamw?\b",
 }
-_PARAMETERS = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d{1,2})?)\s?[bB](?=[-_/ .,)\"'\]:]|$)(?!ytes|it|/s)")
+_PARAMETERS = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d{1,2})?)\s?[bB](?=[-_/ .,)\"'\]:\n]|$)(?!ytes|it|/s)")
 _TOTAL_PARAMETERS = re.compile(
     r"(?:all params|[Tt]otal params(?:eters)?|Number of (?:trainable )?parameters)\s{0,2}[:=]\s{0,3}([\d,]{4,20})"
 )

@@ -35,6 +35,8 @@ class Stream:
     ) -> None:
         self.source = source
         self.text = "\n".join(one.text for one in stripped)
+        self.workers = sorted({one.who for one in stripped if one.who is not None})
+        """What the workers call themselves, which often names the engine."""
         self._lines = lines
         self._stripped = stripped
         self._orders = [first_order + order for order in orders]

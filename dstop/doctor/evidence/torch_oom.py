@@ -108,6 +108,8 @@ def _with_figures(
         reserved = allocated + cached
     if cached is None and allocated is not None and reserved is not None:
         cached = max(0, reserved - allocated)
+    if figures["process"] is not None and figures["process"] < (reserved or 0) // 2:
+        figures["process"] = None  # "this process has 0 bytes": the driver does not tell, as on Windows
     process, others = _whose(text, figures["process"], reserved)
     total = figures["total"]
     device = _DEVICE.search(text)

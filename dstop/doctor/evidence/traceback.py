@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from dstop.doctor.evidence.stream import Stream
 
 _FRAME = re.compile(r'\s*File "([^"\n]{1,400})", line (\d{1,8})(?:, in (\S{1,200}.{0,60}))?')
+_NOTEBOOK = re.compile(
+    r"(?:File )?\[?((?:/|~|[A-Z]:\\)[^\s\]:()]{1,300}\.py)\]?(?:\([^)\s]{0,300}\))?(?::(\d{1,7}),)? in ([A-Za-z_]\w{0,100})\("
+)
+"""IPython names the function with its arguments, and marks the line with an arrow further down."""
 _ERROR = re.compile(
     r"(?:[A-Za-z_]\w{0,60}\.){0,6}([A-Z]\w{0,80}(?:Error|Exception|Interrupt|Exit|Exhausted|OutOfResources|Failure|Timeout))"
     r"(?:: ?|$)(.{0,2000})"
@@ -31,6 +35,10 @@ def traces(stream: Stream) -> Iterator[Trace]:
     for index in range(len(stream)):
         text = stream.line_text(index)[:_LONGEST_LINE]
         frame = _FRAME.match(text) if 'File "' in text else None
+        notebook = _NOTEBOOK.match(text) if frame is None and ".py" in text and " in " in text else None
+        if notebook is not None:
+            frames.append(StackFrame(file=notebook[1], line=int(notebook[2] or 0), function=notebook[3]))
+            continue
         if frame is not None:
             if len(frames) < _MOST_FRAMES:
                 code = stream.line_text(index + 1).strip() if index + 1 < len(stream) else ""

@@ -55,12 +55,24 @@ COMMANDS: dict[str, dict[str, str]] = {
     "nccl_timeout_raise": {"": "torch.distributed.init_process_group('nccl', timeout=timedelta(hours=2))"},
     "kill_other_process": {"": "nvidia-smi --query-compute-apps=pid,used_memory,name --format=csv; kill PID"},
     "fix_cuda_visible_devices": {"": "export CUDA_VISIBLE_DEVICES=$(dstop pick -n 1)"},
-    "lower_gpu_memory_utilization": {"": "--gpu-memory-utilization 0.85"},
+    "lower_gpu_memory_utilization": {
+        "": "--gpu-memory-utilization 0.85",
+        "tgi": "--cuda-memory-fraction 0.85",
+    },
     "raise_gpu_memory_utilization": {"": "--gpu-memory-utilization 0.95"},
-    "reduce_max_num_seqs": {"": "--max-num-seqs 64"},
+    "reduce_max_num_seqs": {
+        "": "--max-num-seqs 64",
+        "sglang": "--max-running-requests 32",
+        "tgi": "--max-concurrent-requests 64",
+        "lmdeploy": "--max-batch-size 32",
+        "tensorrt-llm": "--max_batch_size 32",
+        "llama.cpp": "-np 1",
+        "ollama": "OLLAMA_NUM_PARALLEL=1",
+    },
     "reduce_max_model_len": {
         "": "--max-model-len 8192",
         "sglang": "--context-length 8192",
+        "exllama": "max_seq_len: 8192  # --ctx-size 8192 in text-generation-webui",
         "llama.cpp": "-c 8192",
         "ollama": "PARAMETER num_ctx 4096",
         "tgi": "--max-total-tokens 8192",
@@ -68,7 +80,14 @@ COMMANDS: dict[str, dict[str, str]] = {
         "tensorrt-llm": "--max_seq_len 8192",
     },
     "enforce_eager": {"": "--enforce-eager"},
-    "kv_cache_fp8": {"": "--kv-cache-dtype fp8"},
+    "kv_cache_fp8": {
+        "": "--kv-cache-dtype fp8",
+        "sglang": "--kv-cache-dtype fp8_e5m2",
+        "tgi": "--kv-cache-dtype fp8_e4m3fn",
+        "lmdeploy": "--quant-policy 8",
+        "tensorrt-llm": "kv_cache_config: {dtype: fp8}",
+        "exllama": "cache_mode Q8  # --cache_type q8 in text-generation-webui",
+    },
     "kv_cache_quant": {
         "": "-fa -ctk q8_0 -ctv q8_0",
         "ollama": "OLLAMA_FLASH_ATTENTION=1 OLLAMA_KV_CACHE_TYPE=q8_0",
@@ -77,6 +96,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     "reduce_max_batch_tokens": {
         "": "--max-num-batched-tokens 2048",
         "tgi": "--max-batch-prefill-tokens 2048",
+        "sglang": "--chunked-prefill-size 2048",
+        "lmdeploy": "--max-prefill-token-num 2048",
         "tensorrt-llm": "--max_num_tokens 2048",
     },
     "raise_mem_fraction_static": {"": "--mem-fraction-static 0.92"},
@@ -89,7 +110,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "disable_cuda_graph": {"": "--disable-cuda-graph", "vllm": "--enforce-eager", "tgi": "--cuda-graphs 0"},
     "disable_torch_compile": {"": "TORCHDYNAMO_DISABLE=1"},
     "lower_kv_cache_fraction": {
-        "": "--kv_cache_free_gpu_mem_fraction 0.7",
+        "": "--kv_cache_free_gpu_memory_fraction 0.7",
         "lmdeploy": "--cache-max-entry-count 0.4",
     },
     "shard_more_gpus": {
@@ -98,6 +119,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "sglang": "--tp 8",
         "tgi": "--num-shard 8",
         "lmdeploy": "--tp 8",
+        "tensorrt-llm": "--tp_size 8",
+        "exllama": "gpu_split: 20,24",
         "llama.cpp": "-sm layer -ts 1,1",
     },
     "disable_pipeline_parallel": {"": "cmake -DGGML_SCHED_MAX_COPIES=1"},
@@ -108,6 +131,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "": "BitsAndBytesConfig(load_in_4bit=True)",
         "vllm": "--quantization fp8",
         "sglang": "--quantization fp8",
+        "tensorrt-llm": "quantize.py --qformat fp8",
+        "lmdeploy": "lmdeploy lite auto_awq MODEL",
         "tgi": "--quantize bitsandbytes-nf4",
     },
     "lowvram_mode": {

@@ -29,7 +29,8 @@ from dstop.doctor.arithmetic import (
     is_any_request,
 )
 from dstop.doctor.asking import failure_lines, rank_lines
-from dstop.doctor.circumstances import ENGINES, IMAGE_GENERATORS
+from dstop.doctor.circumstances import IMAGE_GENERATORS
+from dstop.doctor.engines import is_engine
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.rule import DEFAULT, FITS, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from dstop.doctor.case import Case
     from dstop.model.diagnosis import Fix
 
+_PROGRAMS = frozenset(
+    ("relion", "blender", "julia", "cupy", "rmm", "numba", "nvrm", "directml", "mxnet", "onnxruntime")
+)
+"""Refusals of programs that are no training loop."""
 _STRENGTH = {
     "backward": FITS,
     "forward": FITS - 6,
@@ -54,11 +59,9 @@ _STRENGTH = {
 
 def _examine(case: Case) -> Assessment | None:
     failure = case.failure
-    if failure is None or failure.is_absurd or case.phase == "build":
+    if failure is None or failure.is_absurd or case.phase == "build" or is_engine(case):
         return None
     strength = _STRENGTH.get(case.phase, DEFAULT)
-    if case.framework in ENGINES:
-        strength = min(strength, SUGGESTS - 2)
     if failure.tried_bytes is None and failure.total_bytes is None:
         strength -= 4
     evidence = [*failure_lines(case), *rank_lines(case)]
@@ -96,17 +99,16 @@ def _prescribed(case: Case) -> tuple[Fix, ...]:
 
 
 def _fixes(case: Case) -> tuple[str, ...]:
+    if case.failure is not None and case.failure.family in {"xla", "tensorflow"}:
+        return ("reduce_batch", "bigger_gpu", "reduce_seq_len", "use_smaller_model", "mixed_precision")
+    if case.failure is not None and case.failure.family in _PROGRAMS:
+        return ("reduce_batch", "bigger_gpu", "reduce_parallelism", "reduce_resolution", "kill_other_process")
     if case.framework in IMAGE_GENERATORS and case.phase not in {"backward", "training", "optimizer"}:
         if case.says(r"(?i)\bVAE\b|vae_?decode|autoencoder|decode_first_stage"):
             return ("vae_tiling", "lowvram_mode", "reduce_resolution", "cpu_vae", "use_smaller_model")
+        if case.in_frames(r"attention|attn|softmax") is not None:
+            return ("flash_attention", "reduce_resolution", "attention_slicing", "lowvram_mode")
         return ("reduce_resolution", "lowvram_mode", "attention_slicing", "reduce_batch", "mixed_precision")
-    if case.framework in ENGINES:
-        return (
-            "lower_gpu_memory_utilization",
-            "reduce_max_batch_tokens",
-            "reduce_max_num_seqs",
-            "reduce_max_model_len",
-        )
     if case.phase == "inference":
         return (
             "reduce_batch",

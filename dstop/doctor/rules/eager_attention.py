@@ -31,7 +31,7 @@ from dstop.model.diagnosis import Evidence
 if TYPE_CHECKING:
     from dstop.doctor.case import Case
 
-_SCORES = r"attn_weights|attention_scores|attention_probs|softmax\((?:attn|sim|scores|attention)|baddbmm|torch\.(?:matmul|bmm)\(q|q @ k|einsum\([\"']b ?i ?d|get_attention_scores|sim = |eager_attention_forward"
+_SCORES = r"attn_weights|attention_scores|attention_probs|softmax\((?:attn|sim|scores|attention)|baddbmm|torch\.(?:matmul|bmm)\(q|q @ k|einsum\([\"']b ?i ?d|get_attention_scores|sim = |eager_attention_forward|cross_attention_forward|s\d = s\d\.softmax"
 _FUSED = r"scaled_dot_product_attention\(|flash_attn|memory_efficient_attention"
 _PART = 0.04
 

@@ -21,13 +21,17 @@ from typing import TYPE_CHECKING
 from dstop.doctor.arithmetic import gib
 from dstop.doctor.asking import failure_lines, rank_lines
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.rule import PROVEN, SAYS_SO, Assessment, Rule
+from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, Assessment, Rule
 from dstop.model.diagnosis import Evidence
+from dstop.units import GIB
 
 if TYPE_CHECKING:
     from dstop.doctor.case import Case
 
 _BELOW = 0.98
+_ROOM = 2
+_JULIA = "export JULIA_CUDA_HARD_MEMORY_LIMIT=none"
+_XPU = "export UR_L0_USE_RELAXED_ALLOCATION_LIMITS=1"
 _MPS = "export PYTORCH_MPS_HIGH_WATERMARK_RATIO=0.0  # no limit; the system may swap"
 
 
@@ -41,6 +45,15 @@ def _examine(case: Case) -> Assessment | None:
             strength=SAYS_SO, evidence=tuple(evidence), at=failure.place, fixes=_raised(case, None)
         )
     allowed = failure.allowed_bytes
+    if failure.family == "julia" and allowed is not None:
+        fixes = prescribe(
+            case,
+            "raise_memory_limit",
+            "reduce_batch",
+            "upgrade_version",
+            commands={"raise_memory_limit": _JULIA},
+        )
+        return Assessment(strength=SAYS_SO - 4, evidence=tuple(evidence), at=failure.place, fixes=fixes)
     if failure.family == "mps":
         if allowed is None:
             return None
@@ -53,6 +66,22 @@ def _examine(case: Case) -> Assessment | None:
             commands={"raise_memory_limit": _MPS},
         )
         return Assessment(strength=SAYS_SO - 4, evidence=tuple(evidence), at=failure.place, fixes=fixes)
+    if failure.family == "block_limit":
+        fixes = prescribe(
+            case,
+            "change_config",
+            "fix_tensor_size",
+            "reduce_batch",
+            "upgrade_driver",
+            commands={"change_config": _XPU},
+        )
+        return Assessment(strength=SAYS_SO - 4, evidence=tuple(evidence), at=failure.place, fixes=fixes)
+    if allowed is None and _is_refused_with_room(case):
+        says = f"{gib(failure.tried_bytes)} was refused with {gib(failure.free_bytes)} free: a limit that PyTorch 2.1 to 2.3 do not print"
+        evidence.append(Evidence(source=str(failure.place), says=says, value=failure.free_bytes))
+        return Assessment(
+            strength=FITS + 4, evidence=tuple(evidence), at=failure.place, fixes=_raised(case, None)
+        )
     if allowed is None or failure.total_bytes is None or allowed >= _BELOW * failure.total_bytes:
         return None
     if (
@@ -68,6 +97,14 @@ def _examine(case: Case) -> Assessment | None:
     return Assessment(
         strength=PROVEN + 10, evidence=tuple(evidence), at=failure.place, fixes=_raised(case, share)
     )
+
+
+def _is_refused_with_room(case: Case) -> bool:
+    """Whether free memory far exceeded the request, and the driver counts this process, which it does not on Windows."""
+    failure = case.failure
+    if failure is None or failure.process_bytes is None or not failure.tried_bytes or not failure.free_bytes:
+        return False
+    return failure.free_bytes >= _ROOM * failure.tried_bytes + GIB and not failure.is_expandable
 
 
 def _raised(case: Case, share: float | None) -> tuple:  # type: ignore[type-arg]

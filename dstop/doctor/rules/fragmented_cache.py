@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from dstop.doctor.arithmetic import gib
 from dstop.doctor.asking import failure_lines, rank_lines
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.live.fragmented import watch
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 from dstop.units import MIB
@@ -113,6 +114,7 @@ RULE = Rule(
     title="PyTorch's cache holds enough, but not in one usable piece",
     page=__doc__ or "",
     examine=_examine,
+    watch=watch,
     fires=(
         """torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.50 GiB. GPU 0 has a total capacity of 39.39 GiB of which 300.50 MiB is free. Including non-PyTorch memory, this process has 39.08 GiB memory in use. Of the allocated memory 29.80 GiB is allocated by PyTorch, and 8.70 GiB is reserved by PyTorch but unallocated. If reserved but unallocated memory is large try setting PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.
 """,

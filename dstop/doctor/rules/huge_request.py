@@ -37,6 +37,7 @@ _LARGEST_CARD_BYTES = 288 * GIB
 """MI355X and B300 have 288 GB."""
 _ANY_CARD_BYTES = 96 * GIB
 _ATTENTION = r"scaled_dot_product|attention|attn|softmax|bmm|baddbmm|einsum|matmul"
+_LOGITS = r"cross_entropy|log_softmax|lm_head|logits|log_?probs"
 _EXTENSION = r"\b_C\.|_ext\.|_cuda\.|rasteriz|\.apply\(|custom_op"
 
 
@@ -75,6 +76,8 @@ def _strength(case: Case) -> int | None:
         return FITS + 3 if tried >= _ANY_CARD_BYTES else None
     if tried >= total:
         return PROVEN + 2
+    if case.in_frames(_LOGITS) is not None:
+        return SUGGESTS if tried >= _HALF * total else None  # large, and no more than the logits are
     if tried >= _MOST * total:
         return FITS + 9
     if tried >= _HALF * total and case.in_frames(_ATTENTION) is not None:

@@ -25,6 +25,7 @@ from dstop.doctor.arithmetic import gib
 from dstop.doctor.asking import failure_lines, rank_lines
 from dstop.doctor.circumstances import ENGINES
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.live.leak import watch
 from dstop.doctor.rule import DEFAULT, FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.doctor.series import growth_in
 from dstop.model.diagnosis import Evidence
@@ -89,6 +90,7 @@ RULE = Rule(
     title="Memory of earlier steps is never released",
     page=__doc__ or "",
     examine=_examine,
+    watch=watch,
     fires=(
         """step 100 loss 2.31 mem 11.2GiB
 step 200 loss 2.20 mem 13.9GiB

@@ -38,6 +38,8 @@ def _examine(case: Case) -> Assessment | None:
     failure = case.failure
     if failure is not None and failure.place.order < sign.place.order:
         return None
+    if _has_room(case):
+        return None
     strength = PROVEN if named is not None else FITS - 2
     if named is None and case.has("driver.mismatch", "driver.too_old"):
         strength = SUGGESTS - 10
@@ -52,12 +54,21 @@ def _examine(case: Case) -> Assessment | None:
     )
 
 
+def _has_room(case: Case) -> bool:
+    """Whether the library itself says that much of the card is free, as XLA does when a handle fails."""
+    room = case.first("torch.memory_usage")
+    free, total = (None, None) if room is None else (room.number("free_bytes"), room.number("total_bytes"))
+    return free is not None and total is not None and free > total // 4
+
+
 def _fixes(case: Case) -> tuple[str, ...]:
     if case.framework in {"tensorflow", "jax"}:
         return ("kill_other_process", "reduce_batch", "lower_gpu_memory_utilization", "upgrade_version")
     if case.phase in {"inference", "load"}:
         return ("kill_other_process", "quantize", "reduce_batch", "bigger_gpu")
-    return ("reduce_batch", "kill_other_process", "use_smaller_model", "bigger_gpu")
+    if case.framework == "llama.cpp":
+        return ("reduce_gpu_layers", "kv_cache_quant", "reduce_max_model_len")
+    return ("reduce_batch", "kill_other_process", "bigger_gpu", "use_smaller_model")
 
 
 RULE = Rule(

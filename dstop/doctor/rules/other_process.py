@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from dstop.doctor.arithmetic import foreign_bytes, gib, own_bytes
 from dstop.doctor.asking import failure_lines, rank_lines
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.live.unattributed import watch
 from dstop.doctor.rule import FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
     from dstop.doctor.case import Case
 
 _GOOD_PART, _PART, _LITTLE = 0.25, 0.1, 0.15
+_FULL = 0.85
 
 
 def _examine(case: Case) -> Assessment | None:
     busy = case.first("driver.busy")
     failure = case.failure
+    if failure is not None and failure.total_bytes is None:
+        return _without_figures(case)
     if failure is None or failure.total_bytes is None or failure.is_spilling:
         if busy is None:
             return None
@@ -77,6 +81,25 @@ def _examine(case: Case) -> Assessment | None:
     )
 
 
+def _without_figures(case: Case) -> Assessment | None:
+    """Answer for a refusal that says nothing of the card: what stands beside it may."""
+    failure = case.failure
+    if failure is None:
+        return None
+    fixes = prescribe(case, "kill_other_process", "fix_cuda_visible_devices", "restart_node", "reduce_batch")
+    if failure.family == "pool_at_start":
+        says = "the pool that is taken at the start found the card full: nothing of this run was on it yet"
+        evidence = (*failure_lines(case), Evidence(source=str(failure.place), says=says))
+        return Assessment(strength=FITS, evidence=evidence, at=failure.place, fixes=fixes)
+    full = case.first("torch.card_full")
+    used, total = (None, None) if full is None else (full.number("used_bytes"), full.number("total_bytes"))
+    if full is None or used is None or not total or used < _FULL * total:
+        return None
+    says = f"nvidia-smi counted {gib(used)} of {gib(total)} in use beside the failure"
+    evidence = (*failure_lines(case), Evidence(source=str(full.place), says=says, value=used))
+    return Assessment(strength=FITS, evidence=evidence, at=failure.place, fixes=fixes)
+
+
 def _is_nobody(case: Case) -> bool:
     """Whether the message lists processes, and none that explains the memory: a leftover, or one of another container."""
     failure = case.failure
@@ -99,6 +122,7 @@ RULE = Rule(
     title="Somebody else holds the memory that is missing",
     page=__doc__ or "",
     examine=_examine,
+    watch=watch,
     fires=(
         """torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 996.00 MiB. GPU 0 has a total capacity of 44.43 GiB of which 120.50 MiB is free. Process 2102129 has 37.54 GiB memory in use. Including non-PyTorch memory, this process has 6.81 GiB memory in use. Of the allocated memory 6.24 GiB is allocated by PyTorch, and 59.88 MiB is reserved by PyTorch but unallocated.
 """,

@@ -4,15 +4,15 @@ What it means
     The card was full before any work began: the model in this precision, on this many cards, is larger than the card.
 
 Evidence
-    The failure is in loading: `from_pretrained`, `load_state_dict`, `.to(device)`, an engine's `load_model`. What is allocated
-    is about what parameters x bytes a parameter predict. A smaller batch changes nothing here.
+    The failure is in loading: `from_pretrained`, `load_state_dict`, `.to(device)`. What is allocated is about what parameters x
+    bytes a parameter predict. A smaller batch changes nothing here.
 
 Fix
     Fewer bytes a parameter (8-bit, 4-bit, fp8), more cards (tensor parallel, sharded loading), or a smaller model.
 
 When it is wrong
-    If another process holds much of the card, ending it may be enough (DS401). If a checkpoint is loaded onto the card beside
-    the model, it is the copy (DS306).
+    If another process holds much of the card, ending it may be enough (DS401). In a serving engine it is DS509. If a checkpoint
+    is loaded onto the card beside the model, it is the copy (DS306).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from dstop.doctor.arithmetic import gib, weights_bytes
 from dstop.doctor.asking import failure_lines, rank_lines
-from dstop.doctor.circumstances import ENGINES, IMAGE_GENERATORS
+from dstop.doctor.circumstances import IMAGE_GENERATORS
+from dstop.doctor.engines import is_engine
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.rule import DEFAULT, FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
@@ -47,7 +48,7 @@ def _examine(case: Case) -> Assessment | None:
                 case, "cpu_offload_layers", "use_smaller_model", "bigger_gpu", "quantize", "shard_more_gpus"
             ),
         )
-    if failure is None or failure.is_absurd:
+    if failure is None or failure.is_absurd or is_engine(case):
         return None
     strength = _strength(case)
     if strength is None:
@@ -76,20 +77,12 @@ def _strength(case: Case) -> int | None:
         if weights is not None and total is not None and weights > total and is_most:
             return PROVEN + 2
         return FITS + 4 if is_most else FITS - 8
-    if (
-        case.framework in ENGINES
-        and case.phase != "capture"
-        and not case.has("vllm.kv_pool", "vllm.kv_tokens", "sglang.kv_pool")
-    ):
-        return SUGGESTS + 9 if is_most else DEFAULT
     if case.phase in {"inference", "unknown"} and is_most:
         return SUGGESTS - 1 if case.phase == "inference" else DEFAULT
     return None
 
 
 def _fixes(case: Case) -> tuple[str, ...]:
-    if case.framework in ENGINES:
-        return ("shard_more_gpus", "quantize", "use_smaller_model", "bigger_gpu")
     if case.framework in IMAGE_GENERATORS:
         return ("lowvram_mode", "mixed_precision", "quantize", "use_smaller_model")
     if case.flag("quantized"):

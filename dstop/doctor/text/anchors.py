@@ -1,47 +1,44 @@
 """The words by which a place in a large log is found to be telling.
 
-Each message that `dstop.doctor` knows has at least one of them. They are few and rather long, for every one costs a search
-through the whole file, and a long word is found faster than a short one (glibc skips by its length). What is sure to be
-about memory has words of its own, so that a flood of `error=0.01` does not use up the places of an `out of memory`.
+Each message of a failure that `dstop.doctor` knows has at least one of them. What is sure to be about memory has words
+of its own, so that a flood of `error=0.01 memory=12GB` does not use up the places of an `out of memory`.
 """
 
 from __future__ import annotations
 
-ANCHORS: tuple[bytes, ...] = (
+STRONG: tuple[bytes, ...] = (
     b"of memory",  # out of memory: PyTorch, CUDA, XLA, TensorFlow, ggml, the kernel, Slurm
     b"OF_MEMORY",  # CUDA_ERROR_OUT_OF_MEMORY, sacct
     b"shared memory",  # /dev/shm and on-chip
-    b"emory",  # every other memory: cannot allocate, not enough, illegal access, KV cache, kernel's cgroup
+    b"emory",  # every other: cannot allocate, not enough, illegal access, engines' budgets
     b"Error:",  # Python's exceptions
     b"rror",
-    b"ERROR",
     b"Traceback (most",
     b"illed",  # Killed, OOMKilled, killed by signal
     b"ailed",
-    b"_FAILED",  # CUBLAS_STATUS_ALLOC_FAILED
-    b"ASSERT FAIL",
     b"xceed",
-    b"xhausted",
-    b" OOM",
-    b"oom-kill",
-    b"oom_kill",
-    b"oom_reaper",
     b"xit",  # exitcode: -9, exits with return code = -9, Exited (137)
     b"ignal",
+    b"oom-kill",
     b"NVRM: ",
-    b"ismatch",  # Driver/library version mismatch
-    b"enough",
-    b"bad_alloc",
-    b"space left",
-    b"core dumped",
-    b"atchdog",
-    b"NCCL WARN",
-    b"NCCL work",
-    b"process down",
+    b"KV cache",
     b"mem-fraction",
-    b"KV cache",  # vLLM's and SGLang's budgets, and what does not fit into them
-    b"model weights",
-    b"oncurrency for",
-    b"Graph captur",
-    b"buffer size",  # ggml's budgets
+    b"atchdog",
 )
+OTHERS: tuple[bytes, ...] = tuple(
+    word.replace("~", " ").encode()
+    for line in (
+        "ERROR CRITICAL FATAL atal xception ASSERT Assertion~` bort terminat",
+        "_FAILED STATUS_ ailure annot~ ould~not~ nable~to~ nvalid~ ot~support efused",
+        "MEMORY OOM ~oom oom_ xhausted enough nsufficient bad_alloc out~of~ OutOf",
+        "SIG KILL eturn~code died~with illing vict reempt core~dumped egfault ation~fault",
+        "space~left dev/shm oo~many oo~small in~use MEMLIMIT slurmstepd srun:~",
+        "ismatch Xid NVML NVIDIA~driver GPUs~are ECC",
+        "NCCL~WARN NCCL~work imed~out imeout process~down Root~Cause",
+        "KV~Cache kv_cache max~seq~len GPU~blocks model~weights oncurrency~for aptur",
+        "buffer~size KV~self~size offload cache~flush arming~up ispatched etract",
+    )
+    for word in line.split()
+)
+"""`~` is a space."""
+ANCHORS = STRONG + OTHERS

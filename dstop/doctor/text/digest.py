@@ -6,9 +6,9 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
-from dstop.doctor.text.anchors import ANCHORS
+from dstop.doctor.text.anchors import ANCHORS, OTHERS, STRONG
 from dstop.doctor.text.numbering import Numbered
-from dstop.doctor.text.quota import Quota
+from dstop.doctor.text.quota import FOR_OTHERS, FOR_STRONG, Quota
 from dstop.doctor.text.search import searcher
 from dstop.doctor.text.spans import Scanned, Span, scan, spans_of
 from dstop.doctor.text.windows import Region, joined
@@ -29,7 +29,7 @@ class Digest:
     def __init__(self) -> None:
         self.total_bytes = 0
         self.total_lines = 0
-        self._quotas = tuple(Quota() for _ in ANCHORS)
+        self._quotas = (*(Quota(FOR_STRONG) for _ in STRONG), *(Quota(FOR_OTHERS) for _ in OTHERS))
         self._next_line = 1
         self._head = Region(0, b"", 1)
         self._ends: deque[bytes] = deque(maxlen=2)
@@ -43,8 +43,7 @@ class Digest:
             for index, places, more in scanned.places:
                 quota = self._quotas[index]
                 quota.passed += more
-                for place in places:
-                    quota.add(numbered, place)
+                quota.add(numbered, places)
             block = span.data[span.start : span.end]
             if not self.total_bytes:
                 self._head = Region(0, _to_line_end(block[:HEAD_BYTES]), 1)
@@ -61,9 +60,9 @@ class Digest:
         return joined(kept)
 
     def passed(self) -> str:
-        """Say of which words there were too many, and how many were not read; empty where none were."""
+        """Say of which words there were too many, and about how many were not read; empty where none were."""
         return ", ".join(
-            f"{quota.passed:,} × '{word.decode()}'"
+            f"{float(f'{quota.passed:.3g}'):,.0f} × '{word.decode().strip()}'"
             for word, quota in zip(ANCHORS, self._quotas, strict=True)
             if quota.passed
         )

@@ -18,8 +18,7 @@ def telling_pieces(line: bytes) -> list[bytes]:
     if len(line) <= LONGEST_BYTES:
         return [line]
     spans = [(0, _HEAD_BYTES), (len(line) - _TAIL_BYTES, len(line))]
-    for place in _places(line):
-        spans.append((max(0, place - _BEFORE_BYTES), min(len(line), place + _AFTER_BYTES)))
+    spans += [(max(0, at - _BEFORE_BYTES), min(len(line), at + _AFTER_BYTES)) for at in _places(line)]
     spans.sort()
     joined = [spans[0]]
     for start, end in spans[1:]:

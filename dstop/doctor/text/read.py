@@ -84,11 +84,11 @@ def _log(chunks: Iterable[bytes], name: str, notes: list[str]) -> LogText:
         lines.add(region.data, region.line)
     kept = sum(len(region.data) for region in regions)
     notes.append(
-        f"It is large ({digest.total_lines:,} lines, {digest.total_bytes / MIB:,.0f} MiB): its begin, its end and what lies "
-        f"around telling words, {kept / MIB:.1f} MiB in {len(regions):,} places, were read."
+        f"It is large ({digest.total_lines:,} lines, {digest.total_bytes / MIB:,.0f} MiB): its begin, its end and "
+        f"what lies around telling words, {kept / MIB:.1f} MiB in {len(regions):,} places, were read."
     )
     if passed := digest.passed():
-        notes.append(f"Some words are too many to look at each; not read in between: {passed}.")
+        notes.append(f"Some words are in it too often to look at each; passed over were about {passed}.")
     return LogText(
         name=name,
         lines=tuple(lines.kept),

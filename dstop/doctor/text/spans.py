@@ -43,7 +43,7 @@ class Scanned:
     breaks: tuple[int, ...]
     """Line breaks in each slice of the block."""
     places: tuple[tuple[int, tuple[int, ...], int], ...]
-    """Word (its index), places in `span.data`, and how many more there are between them; in the order of the words."""
+    """Word (its index), places in `span.data`, and about how many more there are between them; by word."""
 
 
 def spans_of(blocks: Iterable[bytes]) -> Iterator[Span]:
@@ -67,13 +67,14 @@ def scan(span: Span, skip: int, firsts: Sequence[int], contains: Contains) -> Sc
         span: the block.
         skip: bytes at its begin that need no looking at.
         firsts: how many first places of each word are still wanted; the last ones always are.
-        contains: whether a word is in some data; cheaper than finding it.
+        contains: whether a word is in data without NULs; cheaper than finding it.
     """
     slices = range(span.start, span.end, SLICE_BYTES)
     breaks = tuple(span.data.count(b"\n", at, min(at + SLICE_BYTES, span.end)) for at in slices)
+    searched = span.data.replace(b"\0", b" ")
     places = []
     for index, word in enumerate(ANCHORS):
-        if contains(span.data, word):
+        if contains(searched, word):
             found, more = _places(span, span.start + skip, word, firsts[index] + LAST)
             if found:
                 places.append((index, found, more))
@@ -81,7 +82,7 @@ def scan(span: Span, skip: int, firsts: Sequence[int], contains: Contains) -> Sc
 
 
 def _places(span: Span, start: int, word: bytes, most: int) -> tuple[tuple[int, ...], int]:
-    """Give the first places, and where there are more the last, too; and how many are between them."""
+    """Give the first places, where there are more the last, too, and about how many are between them."""
     data, end = span.data, span.end + len(word) - 1
     found: list[int] = []
     at = start
@@ -96,4 +97,17 @@ def _places(span: Span, start: int, word: bytes, most: int) -> tuple[tuple[int, 
     while len(last) < LAST and (hit := data.rfind(word, at, until)) >= 0:
         last.append(hit)
         until = max(at, hit + len(word) - STRIDE_BYTES)
-    return (*found, *reversed(last)), data.count(word, at, last[-1]) if last else 0
+    if not last:
+        return tuple(found), 0
+    more = _about(data, word, at, last[-1])
+    if len(last) == LAST:  # more of the last than are kept
+        more += LAST
+        del found[-LAST:]
+    return (*found, *reversed(last)), more
+
+
+def _about(data: bytes, word: bytes, start: int, end: int) -> int:
+    """Count a word, by a sample where there is much to count: of a flood no more than its size is wanted."""
+    if end - start <= SLICE_BYTES:
+        return data.count(word, start, end)
+    return data.count(word, start, start + SLICE_BYTES) * (end - start) // SLICE_BYTES

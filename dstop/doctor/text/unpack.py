@@ -15,6 +15,8 @@ MOST_BYTES = 8 << 30
 MOST_RATIO, RATIO_FROM_BYTES = 3000, 256 << 20
 """gzip cannot exceed 1032, and a log that xz shrinks more than this repeats one line."""
 _XZ_MEMORY_BYTES = 96 << 20
+_FEED_BYTES = 16 << 10
+"""At once: what comes out of the piece that is damaged is lost."""
 
 
 def unpacked(
@@ -60,7 +62,7 @@ def _pieces(chunks: Iterable[bytes], start: Callable[[], Any]) -> Iterator[tuple
     """
     machine = start()
     taken, fed = 0, False
-    for chunk in chunks:
+    for chunk in _sliced(chunks):
         taken += len(chunk)
         data = chunk
         while data or not machine.needs_input:
@@ -79,6 +81,12 @@ def _pieces(chunks: Iterable[bytes], start: Callable[[], Any]) -> Iterator[tuple
                     break
     if fed and not machine.eof:
         raise EOFError
+
+
+def _sliced(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for at in range(0, len(chunk), _FEED_BYTES):
+            yield chunk[at : at + _FEED_BYTES]
 
 
 class _Gzip:

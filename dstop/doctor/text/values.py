@@ -9,7 +9,7 @@ from dstop.model.value import Value
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LogLine(Value):
-    """A line, or a piece of one: what carriage returns part, and what is cut out of a very long line, share a number."""
+    """A line, or a piece of one: what carriage returns part, and pieces of a very long line, share a number."""
 
     number: int | None
     """In the file, from 1."""

@@ -133,6 +133,26 @@ def is_secret_value(value: str) -> bool:
     )
 
 
+def is_secret_pair(name: str, value: str) -> bool:
+    """Whether this value of this name is to be hidden; a path, and an empty value, never is."""
+    return _hidden(name, value)
+
+
+def is_signature_name(name: str) -> bool:
+    """Whether a URL's parameter of this name signs it: `sig`, `X-Amz-Signature`."""
+    return not _QUERY.isdisjoint(_words(name))
+
+
+def is_drawn_by_lot(value: str) -> bool:
+    """Whether a value is no word that anybody chose: letters and digits mixed, or one long run of mixed case."""
+    return _is_opaque(value) or _is_run(value)
+
+
+def name_words(name: str) -> list[str]:
+    """Split a name where people split them: `wandb.api_key`, `--hf-token`, `apiKey`; in lower case."""
+    return _words(name)
+
+
 def _hidden(name: str, value: str) -> bool:
     if not value:
         return False

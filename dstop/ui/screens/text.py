@@ -45,6 +45,11 @@ class TextScreen(FrameScreen):
         """What the last line offers."""
         return self.KEYS
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something that a thread reads for this screen is still to come."""
+        return False
+
     @abstractmethod
     def title_of(self, width: int) -> Line:
         """The first line."""

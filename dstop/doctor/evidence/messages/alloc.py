@@ -26,7 +26,7 @@ ALLOCATIONS: tuple[Pattern, ...] = (
     Pattern(
         "cuda_map",
         "failed with OOM on device",
-        r"(?:memory mapping|memory allocation|[\w ]{0,40}) failed with OOM on device (?P<device_count>\d+)\s+while trying to "
+        r"failed with OOM on device (?P<device_count>\d+)\s+while trying to "
         r"(?:map|allocate) (?P<tried_bytes>\d+) bytes\s*\(free: (?P<free_bytes>\d+), total: (?P<total_bytes>\d+)",
     ),
     Pattern(
@@ -59,9 +59,56 @@ ALLOCATIONS: tuple[Pattern, ...] = (
     Pattern(
         "cuda",
         "cudaMalloc",
-        r"cudaMalloc(?:Async)?(?:\(\))? (?:of (?:size )?(?P<tried_bytes>\d+)(?: bytes)? )?failed:? (?:with )?[^\n]{0,30}out of memory",
+        r"cudaMalloc(?:Async|Retry| retry)?(?:\(\))? (?:of (?:size )?(?P<tried_bytes>\d+)(?: bytes)? )?failed:? (?:with )?[^\n]{0,30}out of memory",
     ),
-    Pattern("torch_bare", "OutOfMemoryError", r"(?m:^|\s)(?:torch\.)?(?:cuda\.)?OutOfMemoryError:?\s{0,4}(?m:$)"),
+    Pattern(
+        "torch_bare", "OutOfMemoryError", r"(?m:^|\s)(?:torch\.)?(?:cuda\.)?OutOfMemoryError:?\s{0,4}(?m:$)"
+    ),
+    Pattern(
+        "block_limit",
+        "allocate memory block with size larger than",
+        rf"can NOT allocate memory block with size larger than (?P<allowed_size>{SIZE})! Tried to allocate (?P<tried_size>{SIZE})",
+    ),
+    Pattern(
+        "cuda",
+        "out of memory",
+        r"CUDA failed with error out of memory|cu(?:da)?Mem(?:ory)?Alloc\w{0,20}\(?\)?: out of memory",
+    ),
+    Pattern(
+        "directml",
+        "not enough GPU video memory",
+        r"Could not allocate tensor with (?P<tried_bytes>\d+) bytes\. There is not enough GPU video memory",
+    ),
+    # Other programs on the card.
+    Pattern(
+        "julia",
+        "Out of GPU memory trying to allocate",
+        rf"Out of GPU memory trying to allocate (?P<tried_size>{SIZE})(?:[^\n]{{0,200}}\n){{0,3}}?(?:CUDA allocator usage: (?P<allocated_size>{SIZE})"
+        rf"(?: \(capped at (?P<allowed_size>{SIZE})\))?)?",
+    ),
+    Pattern(
+        "relion",
+        "CustomAllocator out of memory",
+        r"(?:Cuda|Hip|Sycl)CustomAllocator out of memory\s{1,8}\[requestedSpace:\s{1,20}(?P<tried_bytes>\d+) B\]"
+        r"(?:\s{1,8}\[largestContinuousFreeSpace:\s{1,20}\d+ B\]\s{1,8}\[totalFreeSpace:\s{1,20}(?P<free_bytes>\d+) B\])?",
+    ),
+    Pattern("blender", "System is out of GPU", r"System is out of GPU(?: and shared host)? memory"),
+    Pattern(
+        "blender",
+        "Out of memory in",
+        r"Out of memory in (?:CUDA|OptiX|HIP|Metal) (?:queue|device)[^\n]{0,80}",
+    ),
+    Pattern(
+        "cupy",
+        "out of memory to allocate",
+        r"out of memory to allocate (?P<tried_bytes>\d+) bytes(?: \(total (?P<allocated_bytes>\d+) bytes\))?",
+    ),
+    Pattern("nvrm", "NV_ERR_NO_MEMORY", r"Check failed: Out of memory \[NV_ERR_NO_MEMORY\][^\n]{0,120}"),
+    Pattern(
+        "pool_at_start",
+        "from device:",
+        r"failed to allocate (?P<tried_size>[\d.]+[KMGT]?i?B?) \(\d+ bytes\) from device: (?:CUDA_ERROR_OUT_OF_MEMORY|hipError\w{1,30}(?:\(\d+\))?)",
+    ),
     Pattern("triton", "Triton Error [CUDA]: out of memory"),
     Pattern("bitsandbytes", "Error out of memory at line", r"Error out of memory at line \d+ in file \S+"),
     Pattern(
@@ -142,53 +189,3 @@ ALLOCATIONS: tuple[Pattern, ...] = (
     ),
 )
 """On a device."""
-
-HOST_ALLOCATIONS: tuple[Pattern, ...] = (
-    Pattern(
-        "cpu",
-        "DefaultCPUAllocator",
-        r"DefaultCPUAllocator: (?:can't allocate memory: you tried to allocate (?P<tried_bytes>\d+) bytes|not enough memory: you tried to allocate (?P<tried2_bytes>\d+) bytes)",
-    ),
-    Pattern(
-        "numpy",
-        "Unable to allocate",
-        r"Unable to allocate (?P<tried_size>[\d.]+ (?:[KMGT]iB|bytes)) for an array with shape",
-    ),
-    Pattern(
-        "python",
-        "MemoryError",
-        r"(?:^|\n|\s)(?:numpy\.core\._exceptions\.)?(?:_ArrayMemoryError|MemoryError)(?::|\s|$)",
-    ),
-    Pattern("cpp", "std::bad_alloc", r"std::bad_alloc(?!: out_of_memory)"),
-    Pattern(
-        "errno",
-        "Cannot allocate memory",
-        r"\[Errno 12\] Cannot allocate memory|fork: (?:retry: )?Cannot allocate memory|mmap[^\n]{0,60}Cannot allocate memory",
-    ),
-    Pattern(
-        "pinned",
-        "pinned host memory",
-        r"could not allocate pinned host memory of size: (?P<tried_bytes>\d+)",
-    ),
-    Pattern(
-        "pinned",
-        "bytes on host: CUDA_ERROR_OUT_OF_MEMORY",
-        r"failed to alloc (?P<tried_bytes>\d+) bytes on host: CUDA_ERROR_OUT_OF_MEMORY",
-    ),
-    Pattern(
-        "pinned",
-        "cudaHostAlloc",
-        r"(?:cudaHostAlloc|cudaMallocHost|cudaHostRegister)[^\n]{0,80}(?:out of memory|failed)",
-    ),
-    Pattern(
-        "pinned",
-        "pinned memory",
-        r"failed to allocate (?P<tried_mib>[\d.]+) MiB of pinned memory: out of memory",
-    ),
-    Pattern(
-        "ggml_host",
-        "failed to allocate",
-        r"failed to allocate (?:CPU|CPU_REPACK|CPU_AARCH64|CUDA_Host) buffer of size (?P<tried_bytes>\d+)",
-    ),
-)
-"""In host memory."""

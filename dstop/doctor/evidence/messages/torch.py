@@ -36,6 +36,17 @@ MESSAGES: tuple[Pattern, ...] = (
         "cusolver",
         r"(?i)(?:could not|unable to|failed to) (?:create|initialize) (?:the )?cusolver[^\n]{0,60}",
     ),
+    Pattern(
+        "torch.cublas_alloc",
+        "cublas_handle",
+        r"CUDA error: the resource allocation failed\s[^\n]{0,80}in function cublas_handle",
+    ),
+    Pattern(
+        "torch.memory_usage",
+        "bytes free",
+        r"Memory usage: (?P<free_bytes>\d+) bytes free, (?P<total_bytes>\d+) bytes total",
+    ),
+    Pattern("torch.card_full", "MiB", r"(?P<used_mib>\d{3,7}) ?MiB ?[,/] {0,4}(?P<total_mib>\d{3,7}) ?MiB"),
     Pattern("torch.curand", "CURAND_STATUS_", r"CURAND_STATUS_\w{3,40}"),
     Pattern(
         "torch.find_engine",
