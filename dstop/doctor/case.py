@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dstop.doctor.balance import balance_of
-from dstop.doctor.circumstances import framework_of, phase_of
+from dstop.doctor.frameworks import framework_of
+from dstop.doctor.phases import phase_of
 from dstop.model.diagnosis import Balance, Evidence
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Which of the processes on a card is this one.
 
-In a container the driver gives host PIDs: a process does not find itself among them. Who holds just what our allocator
-reserved, and a context beside it, is us.
+In a container the driver gives host PIDs: a process does not find itself among them, although it is there. Who alone
+holds as much as our allocator reserved is us; of several it is the one that holds just that, and a context beside it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ def told_apart(
             return own_bytes, tuple(each for each in processes if each[0] != pid)
     if reserved_bytes is None:
         return None, tuple(processes)
-    ours = [
-        (abs(held - reserved_bytes), other, held)
+    able = [
+        (held - reserved_bytes, other, held)
         for other, held in processes
-        if _LEAST_BYTES <= held - reserved_bytes <= _MOST_BYTES
+        if held - reserved_bytes >= _LEAST_BYTES
     ]
+    ours = able if len(able) == 1 else [each for each in able if each[0] <= _MOST_BYTES]
     if not ours:
         return None, tuple(processes)
     _, own_pid, own_bytes = min(ours)

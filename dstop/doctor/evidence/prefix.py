@@ -13,13 +13,17 @@ from dstop.model.value import Value
 _MOST_PREFIXES = 6
 
 _TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+_WORKER = (
+    r"\((?P<who>(?:\w+_TP(?P<rank>\d{1,4})\w*|[A-Za-z_][\w.]*)(?: rank=(?P<rank2>\d{1,6}))?,? pid=\d{1,10})"
+    r"(?:, ip=[\d.]+)?\) ?"
+)
 _PREFIXES = tuple(
     re.compile(expression)
     for expression in (
         r"\[rank(?P<rank>\d{1,6})\]:? ?",
         r"\[(?:default|Rank )(?P<rank>\d{1,6})\]:? ?",
         r"\[\d{1,4},(?P<rank>\d{1,6})\]<std(?:err|out)>:? ?",
-        r"\((?P<who>(?:\w+_TP(?P<rank>\d{1,4})\w*|[A-Za-z_][\w.]*)(?: rank=(?P<rank2>\d{1,6}))?,? pid=\d{1,10})(?:, ip=[\d.]+)?\) ?",
+        _WORKER,
         r"\((?P<who>[A-Za-z_]\w* \d\d-\d\d \d\d:\d\d:\d\d [\w./]+:\d+)\] ?",
         r"(?:ERROR|INFO|WARNING|CRITICAL|DEBUG) \d\d-\d\d \d\d:\d\d:\d\d \[?[\w./ ]{1,80}:\d+\] ?",
         rf"\[(?P<at>{_TIME})(?: [DPC]P\d{{1,4}}){{0,3}}(?: TP(?P<rank>\d{{1,4}}))?(?: [DPE]P\d{{1,4}}){{0,2}}\] ?",

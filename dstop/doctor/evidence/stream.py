@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from dstop.doctor.text.values import LogLine, LogText
 
 
+_NARROWEST, _WIDEST = 60, 250
+_LEAST_FULL = 2
+"""Cells of terminals, and how many full lines tell one."""
+
+
 class Stream:
     """Lines that belong together: all of a log, or those of one worker in it.
 
@@ -69,6 +74,29 @@ class Stream:
         return self._stripped[index].rank
 
 
+def _unwrapped(log: LogText, first_order: int) -> Stream | None:
+    """Join what a terminal has broken at its edge, in the middle of words; None where no line reaches an edge.
+
+    A copied screen has no line longer than its width, and several of just that width.
+    """
+    width = max((len(line.text) for line in log.lines), default=0)
+    if not _NARROWEST <= width <= _WIDEST or sum(len(line.text) == width for line in log.lines) < _LEAST_FULL:
+        return None
+    heads: list[LogLine] = []
+    texts: list[str] = []
+    orders: list[int] = []
+    joins = False
+    for order, line in enumerate(log.lines):
+        if joins:
+            texts[-1] += line.text
+        else:
+            heads.append(line)
+            texts.append(line.text)
+            orders.append(order)
+        joins = len(line.text) == width
+    return Stream(log.name, heads, [strip_prefixes(text) for text in texts], first_order, orders)
+
+
 def streams_of(log: LogText, first_order: int) -> tuple[Stream, ...]:
     """Give the log as a whole, and then, where several workers write into it, each worker's lines by themselves.
 
@@ -76,6 +104,9 @@ def streams_of(log: LogText, first_order: int) -> tuple[Stream, ...]:
     """
     stripped = [strip_prefixes(line.text) for line in log.lines]
     whole = Stream(log.name, log.lines, stripped, first_order, range(len(stripped)))
+    unwrapped = _unwrapped(log, first_order)
+    if unwrapped is not None:
+        return (whole, unwrapped)
     by_worker: dict[object, list[int]] = {}
     for index, one in enumerate(stripped):
         worker = one.rank if one.rank is not None else one.who

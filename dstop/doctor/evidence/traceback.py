@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 _FRAME = re.compile(r'\s*File "([^"\n]{1,400})", line (\d{1,8})(?:, in (\S{1,200}.{0,60}))?')
 _NOTEBOOK = re.compile(
-    r"(?:File )?\[?((?:/|~|[A-Z]:\\)[^\s\]:()]{1,300}\.py)\]?(?:\([^)\s]{0,300}\))?(?::(\d{1,7}),)? in ([A-Za-z_]\w{0,100})\("
+    r"(?:File )?\[?((?:/|~|[A-Z]:\\)[^\s\]:()]{1,300}\.py)\]?(?:\([^)\s]{0,300}\))?(?::(\d{1,7}),)?"
+    r" in ([A-Za-z_]\w{0,100})\("
 )
 """IPython names the function with its arguments, and marks the line with an arrow further down."""
 _ERROR = re.compile(
     r"(?:[A-Za-z_]\w{0,60}\.){0,6}([A-Z]\w{0,80}(?:Error|Exception|Interrupt|Exit|Exhausted|OutOfResources|Failure|Timeout))"
     r"(?:: ?|$)(.{0,2000})"
 )
+_WORDS = ('File "', "rror", "xception", ".py")
 _MOST_FRAMES = 200
 _MOST_TRACES = 400
 _LONGEST_LINE = 4000
@@ -28,37 +30,19 @@ _LONGEST_LINE = 4000
 
 def traces(stream: Stream) -> Iterator[Trace]:
     """Give each traceback, and each bare line that names an exception."""
-    if 'File "' not in stream.text and "rror" not in stream.text and "xception" not in stream.text:
+    if not any(word in stream.text for word in _WORDS):
         return
     frames: list[StackFrame] = []
     count = 0
     for index in range(len(stream)):
         text = stream.line_text(index)[:_LONGEST_LINE]
-        frame = _FRAME.match(text) if 'File "' in text else None
-        notebook = _NOTEBOOK.match(text) if frame is None and ".py" in text and " in " in text else None
-        if notebook is not None:
-            frames.append(StackFrame(file=notebook[1], line=int(notebook[2] or 0), function=notebook[3]))
-            continue
+        frame = _frame(stream, index, text)
         if frame is not None:
-            if len(frames) < _MOST_FRAMES:
-                code = stream.line_text(index + 1).strip() if index + 1 < len(stream) else ""
-                code = "" if code.startswith('File "') or _ERROR.match(code) else code[:200]
-                frames.append(
-                    StackFrame(
-                        file=frame[1], line=int(frame[2]), function=(frame[3] or "").strip(), code=code
-                    )
-                )
+            frames = [*frames, frame][:_MOST_FRAMES]
             continue
-        error = (
-            _ERROR.match(text.lstrip())
-            if "rror" in text or "xception" in text or text[:1].isupper()
-            else None
-        )
-        if error is None:
-            if text.startswith("Traceback (most recent"):
-                if frames:
-                    yield _trace(stream, index, frames, None)
-                frames = []
+        error = _error(text)
+        begins = text.startswith("Traceback (most recent")
+        if error is None and not (begins and frames):
             continue
         yield _trace(stream, index, frames, error)
         frames = []
@@ -67,6 +51,24 @@ def traces(stream: Stream) -> Iterator[Trace]:
             return
     if frames:
         yield _trace(stream, len(stream) - 1, frames, None)
+
+
+def _frame(stream: Stream, index: int, text: str) -> StackFrame | None:
+    found = _FRAME.match(text) if 'File "' in text else None
+    if found is not None:
+        code = stream.line_text(index + 1).strip() if index + 1 < len(stream) else ""
+        code = "" if code.startswith('File "') or _ERROR.match(code) else code[:200]
+        return StackFrame(file=found[1], line=int(found[2]), function=(found[3] or "").strip(), code=code)
+    notebook = _NOTEBOOK.match(text) if ".py" in text and " in " in text else None
+    return (
+        None
+        if notebook is None
+        else StackFrame(file=notebook[1], line=int(notebook[2] or 0), function=notebook[3])
+    )
+
+
+def _error(text: str) -> re.Match[str] | None:
+    return _ERROR.match(text.lstrip()) if "rror" in text or "xception" in text or text[:1].isupper() else None
 
 
 def _trace(stream: Stream, index: int, frames: list[StackFrame], error: re.Match[str] | None) -> Trace:

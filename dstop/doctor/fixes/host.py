@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from dstop.doctor.circumstances import ENGINES
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.frameworks import ENGINES
 from dstop.units import GIB
 
 if TYPE_CHECKING:

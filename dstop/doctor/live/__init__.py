@@ -35,7 +35,7 @@ class Watch(NamedTuple):
 
 WATCHES = (
     Watch("DS201", "fragmented", after_s=30, stays_s=30, every_s=5),
-    Watch("DS250", "full_card", stays_s=10),
+    Watch("DS250", "full_card", stays_s=5),
     Watch("DS251", "cache_flushes", after_s=1, stays_s=60, every_s=5, logged=False),
     Watch("DS252", "caught_oom", after_s=1, stays_s=60, every_s=2, logged=False),
     Watch("DS301", "leak", after_s=10, stays_s=20, every_s=5),

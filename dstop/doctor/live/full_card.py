@@ -69,6 +69,8 @@ def _finding(gpu: Gpu, free: int, biggest: GpuProcess | None) -> Finding:
         badge=f"FULL {bytes_text(free)}",
         says=says,
         gpu_index=gpu.index,
+        pid=None if biggest is None else biggest.pid,  # it is over when that one has ended
+        started_at_s=None if biggest is None else biggest.facts.started_at_s,
         evidence=tuple(evidence),
         fixes=remedies(
             "reduce_batch", "grad_checkpointing", "expandable_segments", "fix_cuda_visible_devices"

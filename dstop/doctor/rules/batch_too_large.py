@@ -29,9 +29,9 @@ from dstop.doctor.arithmetic import (
     is_any_request,
 )
 from dstop.doctor.asking import failure_lines, rank_lines
-from dstop.doctor.circumstances import IMAGE_GENERATORS
 from dstop.doctor.engines import is_engine
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.frameworks import IMAGE_GENERATORS
 from dstop.doctor.rule import DEFAULT, FITS, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 
@@ -99,16 +99,14 @@ def _prescribed(case: Case) -> tuple[Fix, ...]:
 
 
 def _fixes(case: Case) -> tuple[str, ...]:
-    if case.failure is not None and case.failure.family in {"xla", "tensorflow"}:
+    family = "" if case.failure is None else case.failure.family
+    draws = case.framework in IMAGE_GENERATORS and case.phase not in {"backward", "training", "optimizer"}
+    if draws:
+        return _of_pictures(case)
+    if family in {"xla", "tensorflow"}:
         return ("reduce_batch", "bigger_gpu", "reduce_seq_len", "use_smaller_model", "mixed_precision")
-    if case.failure is not None and case.failure.family in _PROGRAMS:
+    if family in _PROGRAMS:
         return ("reduce_batch", "bigger_gpu", "reduce_parallelism", "reduce_resolution", "kill_other_process")
-    if case.framework in IMAGE_GENERATORS and case.phase not in {"backward", "training", "optimizer"}:
-        if case.says(r"(?i)\bVAE\b|vae_?decode|autoencoder|decode_first_stage"):
-            return ("vae_tiling", "lowvram_mode", "reduce_resolution", "cpu_vae", "use_smaller_model")
-        if case.in_frames(r"attention|attn|softmax") is not None:
-            return ("flash_attention", "reduce_resolution", "attention_slicing", "lowvram_mode")
-        return ("reduce_resolution", "lowvram_mode", "attention_slicing", "reduce_batch", "mixed_precision")
     if case.phase == "inference":
         return (
             "reduce_batch",
@@ -120,24 +118,30 @@ def _fixes(case: Case) -> tuple[str, ...]:
         )
     if case.phase == "eval":
         return ("reduce_eval_batch", "no_grad_eval", "eval_accumulation_steps", "reduce_batch")
-    if case.failure is not None and case.failure.total_bytes is None and case.failure.family != "torch":
+    if case.failure is not None and case.failure.total_bytes is None and family != "torch":
         return ("reduce_batch", "kill_other_process", "fix_cuda_visible_devices", "use_smaller_model")
-    fixes = [
-        "reduce_batch",
-        "reduce_seq_len",
-        "grad_checkpointing",
-        "mixed_precision",
-        "grad_accumulation",
-        "lora",
-    ]
+    return _of_training(case)
+
+
+def _of_pictures(case: Case) -> tuple[str, ...]:
+    if case.says(r"(?i)\bVAE\b|vae_?decode|autoencoder|decode_first_stage"):
+        return ("vae_tiling", "lowvram_mode", "reduce_resolution", "cpu_vae", "use_smaller_model")
+    if case.in_frames(r"attention|attn|softmax") is not None:
+        return ("flash_attention", "reduce_resolution", "attention_slicing", "lowvram_mode")
+    return ("reduce_resolution", "lowvram_mode", "attention_slicing", "reduce_batch", "mixed_precision")
+
+
+def _of_training(case: Case) -> tuple[str, ...]:
+    """Order by what the inputs are: pictures have a resolution, text has a length, of others a smaller batch is sure."""
+    if _is_vision(case):
+        fixes = ["reduce_batch", "reduce_resolution", "mixed_precision", "grad_checkpointing"]
+    elif _is_text(case):
+        fixes = ["reduce_batch", "reduce_seq_len", "grad_checkpointing", "mixed_precision"]
+    else:
+        fixes = ["reduce_batch", "grad_checkpointing", "reduce_seq_len", "mixed_precision"]
     if case.flag("gradient_checkpointing"):
         fixes.remove("grad_checkpointing")
-    if _is_vision(case):
-        fixes[1] = "reduce_resolution"
-        fixes[2], fixes[3] = fixes[3], fixes[2]
-    elif not _is_text(case):
-        fixes.insert(2, fixes.pop(fixes.index("reduce_seq_len")))
-    return tuple(fixes)
+    return (*fixes, "grad_accumulation", "lora")
 
 
 def _is_vision(case: Case) -> bool:

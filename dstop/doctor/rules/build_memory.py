@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING
 from dstop.doctor.asking import told_by
 from dstop.doctor.builds import is_in_build
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.rule import PROVEN, SAYS_SO, Assessment, Rule
+from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, Assessment, Rule
 from dstop.doctor.rules.oom_killer import COMPILERS
 
 if TYPE_CHECKING:
     from dstop.doctor.case import Case
     from dstop.doctor.evidence.facts import Sign
 
+_COMPILER_ERROR = r"(?m)^\s{0,12}\S{1,200}(?:\(\d+\)|:\d+(?::\d+)?): (?:fatal )?error:|undefined reference|error: (?:#|identifier|no (?:matching|member))|fatal error: \S+: No such file|unsupported (?:GNU|Microsoft)|CUDA_HOME|nvcc was not found|No such file"
 _KILLS = ("host.killed_word", "host.exit_137", "host.exit_9", "host.sigkill", "host.exit_247")
 
 
@@ -49,7 +50,7 @@ def _examine(case: Case) -> Assessment | None:
         sign = next((one for one in case.all(*_KILLS) if is_in_build(case, one)), None)
         strength = PROVEN
     if sign is None:
-        return None
+        return _unsaid(case)
     around = case.all("build.is")
     near = min(around, key=lambda one: abs(one.place.order - sign.place.order), default=None)
     evidence = [told_by(sign)] + (
@@ -64,6 +65,26 @@ def _examine(case: Case) -> Assessment | None:
         at=sign.place,
         title=_title(sign),
         fixes=prescribe(case, *ids, commands=_commands(case)),
+    )
+
+
+def _unsaid(case: Case) -> Assessment | None:
+    """Answer for a build that stopped and printed no compiler's error: what dies without a word was killed."""
+    stopped = case.first("build.stopped")
+    if (
+        stopped is None
+        or case.says(_COMPILER_ERROR)
+        or not case.says(r"\.cu\b|nvcc|flash[-_]attn|cpp_extension|\.cpp\b")
+    ):
+        return None
+    if not case.says(r"-j['\", ]{0,6}\d{2,3}\b|--threads|Mem :|[Mm]emory|\bjobs?\b|[Kk]illed"):
+        return None
+    return Assessment(
+        strength=FITS + 2,
+        evidence=(told_by(stopped),),
+        at=stopped.place,
+        title="A build stopped without an error of the compiler's: too many at once for the host's memory",
+        fixes=prescribe(case, "reduce_build_jobs", "increase_host_ram", "add_swap", commands=_commands(case)),
     )
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.circumstances import ENGINES
+from dstop.doctor.frameworks import ENGINES
 from dstop.doctor.innocent import not_memory
 from dstop.doctor.rule import PROVEN, Rule
 

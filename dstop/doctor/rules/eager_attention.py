@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 from dstop.doctor.arithmetic import gib, is_any_request
 from dstop.doctor.asking import failure_lines, rank_lines
-from dstop.doctor.circumstances import IMAGE_GENERATORS
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.frameworks import IMAGE_GENERATORS
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
 from dstop.doctor.shapes import attention_shape
 from dstop.model.diagnosis import Evidence

@@ -21,10 +21,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import told_by
+from dstop.doctor.asking import failure_lines, told_by
 from dstop.doctor.engines import card_bytes, share, share_above, utilization
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.rule import PROVEN, SAYS_SO, Assessment, Rule
+from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 from dstop.units import GIB
 
@@ -95,16 +95,23 @@ def _examine(case: Case) -> Assessment | None:
 
 def _of_others(case: Case) -> Assessment | None:
     """Say the same of engines that print no figures."""
-    sign = case.first("tgi.total_tokens", "trtllm.no_blocks", "exllama.insufficient")
+    sign = case.first("tgi.total_tokens", "trtllm.no_blocks", "exllama.insufficient", "vllm.swap_used")
     if sign is None:
-        return None
-    fixes = (
+        return _of_a_static_cache(case)
+    fixes: tuple[str, ...] = (
         "reduce_max_model_len",
         "kv_cache_fp8",
         "reduce_max_num_seqs",
         "shard_more_gpus",
         "use_smaller_model",
     )
+    if sign.kind == "vllm.swap_used":
+        fixes = (
+            "reduce_max_num_seqs",
+            "raise_gpu_memory_utilization",
+            "reduce_max_model_len",
+            "change_config",
+        )
     if sign.kind == "exllama.insufficient":
         fixes = (
             "reduce_max_model_len",
@@ -119,6 +126,24 @@ def _of_others(case: Case) -> Assessment | None:
         evidence=(told_by(sign),),
         at=sign.place,
         fixes=prescribe(case, *fixes, commands=commands),
+    )
+
+
+def _of_a_static_cache(case: Case) -> Assessment | None:
+    """Answer for a cache that is made whole before the first token (StaticCache of transformers)."""
+    failure = case.failure
+    if (
+        failure is None
+        or case.in_frames(r"StaticCache|static_cache|:_?init_kv_cache|early_initialization") is None
+    ):
+        return None
+    return Assessment(
+        strength=FITS + 12,
+        evidence=tuple(failure_lines(case)),
+        at=failure.place,
+        fixes=prescribe(
+            case, "reduce_max_model_len", "fix_device_placement", "kv_cache_quant", "shard_more_gpus"
+        ),
     )
 
 

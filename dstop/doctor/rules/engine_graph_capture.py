@@ -21,7 +21,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.doctor.asking import failure_lines, rank_lines, told_by
-from dstop.doctor.circumstances import ENGINES
 from dstop.doctor.engines import (
     GGML,
     engine_phase,
@@ -32,6 +31,7 @@ from dstop.doctor.engines import (
     utilization,
 )
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.frameworks import ENGINES
 from dstop.doctor.rule import PROVEN, SAYS_SO, Assessment, Rule
 
 if TYPE_CHECKING:

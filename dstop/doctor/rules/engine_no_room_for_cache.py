@@ -37,7 +37,12 @@ _MOSTLY = 0.8
 
 
 def _examine(case: Case) -> Assessment | None:
-    said = case.first("vllm.no_kv_blocks", "lmdeploy.no_blocks")
+    said = case.first("vllm.no_kv_blocks", "lmdeploy.no_blocks", "tgi.budget")
+    if said is not None and said.kind == "tgi.budget":
+        fixes = prescribe(
+            case, "reduce_max_batch_tokens", "quantize", "shard_more_gpus", "reduce_max_model_len"
+        )
+        return Assessment(strength=SAYS_SO, evidence=(told_by(said),), at=said.place, fixes=fixes)
     negative = case.first("vllm.kv_negative")
     sign = said or negative
     if sign is None:

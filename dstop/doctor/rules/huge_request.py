@@ -17,12 +17,13 @@ When it is wrong
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dstop.doctor.arithmetic import gib
 from dstop.doctor.asking import failure_lines, rank_lines
-from dstop.doctor.circumstances import IMAGE_GENERATORS
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.frameworks import IMAGE_GENERATORS
 from dstop.doctor.rule import FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.doctor.shapes import attention_shape
 from dstop.model.diagnosis import Evidence
@@ -35,6 +36,8 @@ _MOST = 0.85
 _HALF = 0.5
 _LARGEST_CARD_BYTES = 288 * GIB
 """MI355X and B300 have 288 GB."""
+_SHAPE = re.compile(r"shape ?\[([\d,]{1,80})\]")
+_NO_LAYER = 4_000_000
 _ANY_CARD_BYTES = 96 * GIB
 _ATTENTION = r"scaled_dot_product|attention|attn|softmax|bmm|baddbmm|einsum|matmul"
 _LOGITS = r"cross_entropy|log_softmax|lm_head|logits|log_?probs"
@@ -67,13 +70,22 @@ def _strength(case: Case) -> int | None:
         return None
     if failure.is_absurd:
         return FITS if not case.has("nccl.watchdog", "nccl.heartbeat", "nccl.store_wait") else SUGGESTS - 10
-    tried, total = failure.tried_bytes, failure.total_bytes
-    if tried is None:
+    if failure.tried_bytes is None:
         return None
-    if total is None:
-        if tried >= _LARGEST_CARD_BYTES:
-            return PROVEN
-        return FITS + 3 if tried >= _ANY_CARD_BYTES else None
+    if failure.total_bytes is None:
+        return _of_unknown_card(case, failure.tried_bytes)
+    return _of_card(case, failure.tried_bytes, failure.total_bytes)
+
+
+def _of_unknown_card(case: Case, tried: int) -> int | None:
+    if _has_absurd_size(case):
+        return FITS + 2
+    if tried >= _LARGEST_CARD_BYTES:
+        return PROVEN
+    return FITS + 3 if tried >= _ANY_CARD_BYTES else None
+
+
+def _of_card(case: Case, tried: int, total: int) -> int | None:
     if tried >= total:
         return PROVEN + 2
     if case.in_frames(_LOGITS) is not None:
@@ -83,6 +95,16 @@ def _strength(case: Case) -> int | None:
     if tried >= _HALF * total and case.in_frames(_ATTENTION) is not None:
         return FITS + 1
     return SUGGESTS if tried >= _HALF * total else None
+
+
+def _has_absurd_size(case: Case) -> bool:
+    """Whether the tensor that was refused has a dimension that no layer has: millions of words, classes or pixels."""
+    failure = case.failure
+    shape = None if failure is None else _SHAPE.search(failure.text)
+    if shape is None:
+        return False
+    sizes = [int(size) for size in shape[1].split(",") if size and len(size) <= 12]  # noqa: PLR2004 - 2**40
+    return len(sizes) == 2 and max(sizes) >= _NO_LAYER  # noqa: PLR2004 - a matrix of weights
 
 
 def _fixes(case: Case) -> tuple[str, ...]:

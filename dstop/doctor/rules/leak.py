@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 from dstop.doctor.arithmetic import gib
 from dstop.doctor.asking import failure_lines, rank_lines
-from dstop.doctor.circumstances import ENGINES
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.frameworks import ENGINES
 from dstop.doctor.live.leak import watch
 from dstop.doctor.rule import DEFAULT, FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.doctor.series import growth_in

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 from dstop.doctor.aftermath import FAULTS, device_failure_before
 from dstop.doctor.arithmetic import gib
 from dstop.doctor.asking import told_by
-from dstop.doctor.circumstances import ENGINES
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.frameworks import ENGINES
 from dstop.doctor.rule import SAYS_SO, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

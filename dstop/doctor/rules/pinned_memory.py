@@ -64,8 +64,15 @@ def _answer(case: Case, strength: int, evidence: tuple[Evidence, ...], order: in
         (one.place for one in (*case.host_failures, *case.failures) if one.place.order == order), None
     )
     registers = case.says(r"cudaHostRegister|max_map_count") or case.has("host.map_count")
-    first = ("increase_host_ram", "reduce_batch", "reduce_dataset_in_ram", "reduce_num_workers")
-    if registers:
+    first: tuple[str, ...] = (
+        "increase_host_ram",
+        "reduce_batch",
+        "reduce_dataset_in_ram",
+        "reduce_num_workers",
+    )
+    if case.has("sglang.host_pool") or case.says(r"hierarchical|hicache"):
+        first = ("reduce_host_cache_size", "raise_memory_limit", "increase_host_ram")
+    elif registers:
         first = ("one_gpu_per_rank", "raise_max_map_count", "increase_host_ram", "reduce_batch")
     elif case.framework == "deepspeed":
         first = ("increase_host_ram", "nvme_offload", "disable_param_offload", "reduce_batch")

@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dstop.doctor.circumstances import ENGINES
+from dstop.doctor.frameworks import ENGINES
 from dstop.doctor.innocent import not_memory
 from dstop.doctor.rule import SAYS_SO, Rule
 

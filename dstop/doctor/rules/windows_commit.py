@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 from dstop.doctor.arithmetic import gib
 from dstop.doctor.asking import told_by
-from dstop.doctor.circumstances import IMAGE_GENERATORS
 from dstop.doctor.fixes.host import is_windows
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.frameworks import IMAGE_GENERATORS
 from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 from dstop.units import GIB

@@ -143,5 +143,7 @@ def test_a_process_finds_itself():
     processes = [(10, 20 * GIB), (11, 71 * GIB)]
     assert told_apart(processes, 70 * GIB, pid=10) == (20 * GIB, ((11, 71 * GIB),))
     assert told_apart(processes, 70 * GIB) == (71 * GIB, ((10, 20 * GIB),))
-    assert told_apart(processes, 40 * GIB) == (None, tuple(processes))
+    assert told_apart(processes, 40 * GIB) == (71 * GIB, ((10, 20 * GIB),))
+    assert told_apart(processes, 10 * GIB) == (None, tuple(processes))
+    assert told_apart(processes, 90 * GIB) == (None, tuple(processes))
     assert told_apart(processes, None) == (None, tuple(processes))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dstop.doctor.evidence.pattern import Pattern
 
 MESSAGES: tuple[Pattern, ...] = (
+    Pattern("build.stopped", "stopped", r"ninja: build stopped: subcommand failed"),
+    Pattern("build.stopped", "Error compiling objects for extension"),
     # GCC: since 8 `Killed signal terminated program`, before `internal compiler error: Killed (program cc1plus)`.
     Pattern(
         "build.compiler",

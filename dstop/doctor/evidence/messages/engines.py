@@ -16,6 +16,11 @@ _TGI: tuple[Pattern, ...] = (
     Pattern(
         "tgi.warm_up", "prefill tokens", r"Not enough memory to handle (?P<tokens_count>\d+) prefill tokens"
     ),
+    Pattern(
+        "tgi.budget",
+        "total tokens with",
+        r"Not enough memory to handle (?P<tokens_count>\d+) total tokens with \d+ prefill tokens",
+    ),
     Pattern("tgi.warm_up", "You need to decrease", r"You need to decrease `?--max-batch-prefill-tokens`?"),
     Pattern(
         "tgi.total_tokens",

@@ -73,7 +73,7 @@ MESSAGES: tuple[Pattern, ...] = (
     Pattern(
         "other.missing_library",
         "cannot open shared object file",
-        r"(?P<library>(?!libcuda\.so|libnvidia-ml)[\w.+-]{1,80}\.so[.\d]{0,12}): cannot open shared object file[^\n]{0,60}",
+        r"(?P<library>\b(?!libcuda\.so|libnvidia-ml)lib[\w.+-]{1,80}\.so[.\d]{0,12}): cannot open shared object file[^\n]{0,60}",
     ),
     Pattern("other.missing_library", "CUDA_HOME environment variable is not set"),
     Pattern("other.missing_library", "nable to load", r"Unable to load any of \{[^\n]{0,160}"),

@@ -53,8 +53,8 @@ MESSAGES: tuple[Pattern, ...] = (
     Pattern("driver.rm_init", "rm_init_adapter failed", r"rm_init_adapter failed[^\n]{0,80}"),
     Pattern(
         "driver.rm_init",
-        "GSP",
-        r"NVRM:[^\n]{0,80}(?:GSP (?:RM )?(?:firmware|heartbeat|rpc)|kgsp\w{1,40}|_kgsp\w{1,40})[^\n]{0,40}(?:fail|timeout|timed out|cannot|error|unexpected)[^\n]{0,80}",
+        "gsp",
+        r"_?kgsp\w{1,40}(?:Time[dD]?[oO]ut|[^\n]{0,40}(?:[Ff]ail|[Tt]imeout|[Tt]imed ?[Oo]ut|cannot|error|unexpected))[^\n]{0,80}",
     ),
     Pattern(
         "driver.ecc",

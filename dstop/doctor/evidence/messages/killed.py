@@ -50,6 +50,7 @@ MESSAGES: tuple[Pattern, ...] = (
         r"(?:^|(?<=\n))(?:[^\n]{0,120}: line \d{1,6}: {0,4}\d{0,10} ?)?(?:\[\d{1,3}\][+-]? {1,6})?(?:\d{1,10} )?[ \t]{0,12}"
         r"Killed(?:\s{1,30}[^\n]{0,160})?(?=\n|$)",
     ),
+    Pattern("host.killed_word", "]Killed", r"(?<=it/s\])Killed(?=\n|$)|(?<=s/it\])Killed(?=\n|$)"),
     Pattern(
         "host.killed_word",
         "killed",

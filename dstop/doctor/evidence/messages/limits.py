@@ -53,7 +53,7 @@ MESSAGES: tuple[Pattern, ...] = (
     Pattern(
         "other.no_kernel_image",
         "minimum cuda capability supported by this library",
-        r"[Mm]inimum cuda capability supported by this library is (?P<needs>[\d.]{1,5})",
+        r"[Mm]inimum cuda capability supported by this library is (?P<needs>\d{1,2}\.\d)",
     ),
     Pattern(
         "other.no_kernel_image",

@@ -28,7 +28,7 @@ MESSAGES: tuple[Pattern, ...] = (
     Pattern(
         "other.context_length",
         "too long",
-        rf"(?i)(?:prompt|input|request) (?:is )?too long[^\n]{{0,20}}(?:\({_WANTS} tokens, max {_HAS}\))?[^\n]{{0,60}}",
+        rf"(?i)(?:prompt|input|request) (?:is )?too long(?: \({_WANTS} tokens, max\.? {_HAS}\))?[^\n]{{0,60}}",
     ),
     Pattern(
         "other.context_length",

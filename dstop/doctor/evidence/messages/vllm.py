@@ -131,6 +131,7 @@ _RUNNING: tuple[Pattern, ...] = (
     Pattern("vllm.engine_failed", "Engine process failed to start"),
     Pattern("vllm.engine_dead", "EngineDeadError"),
     Pattern("vllm.engine_dead", "AsyncEngineDeadError"),
+    Pattern("vllm.swap_used", "lack of CPU swap space"),
     Pattern("vllm.cpu_backend", "VLLM_CPU_KVCACHE_SPACE"),
     Pattern("vllm.cpu_backend", "cpu_worker", r"\bcpu_worker\.py"),
     Pattern("vllm.cpu_backend", "device_config=cpu"),

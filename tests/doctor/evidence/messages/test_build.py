@@ -7,6 +7,8 @@ import pytest
 from dstop.doctor.evidence.messages.build import MESSAGES
 
 LINES = (
+    ("ninja: build stopped: subcommand failed.", "build.stopped", {}),
+    ("RuntimeError: Error compiling objects for extension", "build.stopped", {}),
     ("c++: fatal error: Killed signal terminated program cc1plus", "build.compiler", {"program": "cc1plus"}),
     ("g++: internal compiler error: Killed (program cc1plus)", "build.compiler", {"program": "cc1plus"}),
     ("nvcc error   : 'cicc' died due to signal 9 (Kill signal)", "build.compiler", {"program": "cicc"}),

@@ -24,6 +24,11 @@ def sign_of(text, kind):
             "tgi.warm_up",
             {"tokens_count": 16384},
         ),
+        (
+            "Not enough memory to handle 16000 total tokens with 4096 prefill tokens.",
+            "tgi.budget",
+            {"tokens_count": 16000},
+        ),
         ("You need to decrease `--max-batch-prefill-tokens`", "tgi.warm_up", {}),
         (
             "Not enough memory to handle `max_total_tokens=131072`",

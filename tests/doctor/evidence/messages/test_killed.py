@@ -46,6 +46,12 @@ LINES = (
     ("llama runner process has terminated: signal: killed", "host.sigkill", {}),
     ("Main process exited, code=killed, status=9/KILL", "host.sigkill", {}),
     ("Loading\nKilled\n", "host.killed_word", {}),
+    (
+        "Loading checkpoint shards:  50%|#####     | 1/2 [00:21<00:21, 21.77s/it]Killed\n",
+        "host.killed_word",
+        {},
+    ),
+    (" 12%|#2        | 120/1000 [00:41<05:01,  2.92it/s]Killed", "host.killed_word", {}),
     ("  nvcc -c a.cu\n      Killed\n", "host.killed_word", {}),
     ("./run.sh: line 3:  4100 Killed                  python train.py", "host.killed_word", {}),
     ("[1]+  Killed                  python train.py", "host.killed_word", {}),

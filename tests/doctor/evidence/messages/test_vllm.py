@@ -148,6 +148,11 @@ def sign_of(text, kind):
         ("Engine 000: Avg prompt throughput: 203.1 tokens/s, Avg", "vllm.serving", {}),
         ("RuntimeError: Engine core initialization failed. See root cause above.", "vllm.engine_failed", {}),
         (
+            "RuntimeError: Aborted due to the lack of CPU swap space. Please increase it.",
+            "vllm.swap_used",
+            {},
+        ),
+        (
             "Environment variable VLLM_CPU_KVCACHE_SPACE (GiB) for CPU backend is not set",
             "vllm.cpu_backend",
             {},
