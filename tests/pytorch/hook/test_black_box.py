@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import os
 import pickle
 import re
 import stat
+import weakref
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+
+from dstop.pytorch import hook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -352,3 +356,21 @@ def test_a_place_that_others_can_write_is_not_used(hosts: Any, cudasim: Any) -> 
         host.do(TOO_MUCH)
     assert left(host) == []
     assert len(list((host.directory / "sock" / "incidents").iterdir())) == 1
+
+
+def test_looking_at_the_stacks_keeps_nothing_alive() -> None:
+    """A step that failed is freed when its program lets go of it, and not at the next collection of cycles."""
+
+    class Held:
+        """Stands for a tensor."""
+
+    def failed_step() -> weakref.ref[Held]:
+        held = Held()
+        assert any("failed_step" in place[2] for place in hook.all_stacks()[0]["frames"])
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert failed_step()() is None
+    finally:
+        gc.enable()

@@ -1,4 +1,4 @@
-# ruff: noqa: D103, T201 - a script as anybody has one
+# ruff: noqa: D103 - a script as anybody has one
 """A training script that knows nothing of dstop: `training.py FOLDER NAME DEVICE [graph] [workers]`.
 
 It trains until FOLDER/end appears. Once it is in its stride FOLDER/NAME.json tells its PID, what torch has reserved and

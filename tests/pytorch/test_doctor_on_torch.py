@@ -1,0 +1,140 @@
+"""Real crashes of PyTorch on a simulated device: the doctor names the cause, and its first fixes let the job finish."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+JOB = Path(__file__).parent / "targets" / "crashes.py"
+DSTOP = [sys.executable, "-m", "dstop"]
+TOTAL = "2GiB"
+PATIENCE_S = 120
+
+
+class Box:
+    """A simulated device, and jobs on it that leave incidents."""
+
+    def __init__(self, cudasim: Any, folder: Path) -> None:
+        """Make places for sockets and incidents."""
+        self.python, self.folder = cudasim.python, folder
+        self.incidents, sockets = folder / "i", folder / "s"
+        sockets.mkdir(mode=0o700)
+        self.environment = cudasim.environment(
+            CUDASIM_TOTAL=TOTAL,
+            DSTOP_DIR=str(sockets),
+            DSTOP_INCIDENTS=str(self.incidents),
+            XDG_STATE_HOME=str(folder),
+            XDG_CONFIG_HOME=str(folder),
+            PYTHONDONTWRITEBYTECODE="1",
+        )
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a job under `dstop run`."""
+        command = [*DSTOP, "run", "--", self.python, "-u", str(JOB), *words]
+        return self._do(command, **more)
+
+    def doctor(self, *words: str) -> dict[str, Any]:
+        """Ask the doctor, in a folder where there is nothing else."""
+        empty = self.folder / "empty"
+        empty.mkdir(exist_ok=True)
+        done = self._do([*DSTOP, "doctor", "--json", "--no-kernel", *words], cwd=empty)
+        assert done.returncode == 3, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+    def _do(
+        self, command: list[str], cwd: Path | None = None, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            env=self.environment | more,
+            cwd=cwd or self.folder,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+@pytest.fixture
+def box(cudasim: Any, tmp_path: Path) -> Box:
+    """Give a device with 2 GiB."""
+    return Box(cudasim, tmp_path)
+
+
+CASES = [
+    (("batch", "--batch", "12000"), "capacity_activations", "reduce_batch", ("batch", "--batch", "6000"), {}),
+    (
+        ("fragmentation",),
+        "fragmentation",
+        "expandable_segments",
+        ("fragmentation",),
+        {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"},
+    ),
+    (("leak",), "leak", "fix_leak_detach", ("leak", "--fixed"), {}),
+    (("logits", "--batch", "2400"), "logits_spike", "reduce_batch", ("logits", "--batch", "1200"), {}),
+    (("evaluation",), "eval_accumulation", "no_grad_eval", ("evaluation", "--fixed"), {}),
+    (("handler",), "leak", "free_outside_except", ("handler", "--fixed"), {}),
+    (("checkpoint",), "checkpoint_duplicate", "map_location_cpu", ("checkpoint", "--fixed"), {}),
+    (("optimizer",), "optimizer_states", None, None, {}),
+    (("weights",), "capacity_weights", None, None, {}),
+    (("huge",), "huge_single_allocation", None, None, {}),
+    (("fraction",), "memory_fraction_limit", None, None, {}),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case[0][0])
+def test_the_cause_is_named_and_its_first_fix_works(box: Box, case: Any) -> None:
+    """From the log alone, and from what the run left; with the first fix applied literally, the job ends well."""
+    crash, cause, fix, fixed, more = case
+    ended = box.run(*crash)
+    assert ended.returncode == 1, ended.stdout
+    log = box.folder / "crash.log"
+    log.write_text(ended.stdout + ended.stderr)
+    by_log = box.doctor(str(log))["diagnoses"][0]
+    by_incident = box.doctor()["diagnoses"][0]
+    assert by_log["cause"] == cause, by_log
+    assert by_incident["cause"] == cause, by_incident
+    if fix is not None:
+        assert by_log["fixes"][0]["id"] == fix, by_log["fixes"]
+        again = box.run(*fixed, **more)
+        assert again.returncode == 0, again.stderr
+        assert "finished" in again.stdout
+
+
+@pytest.mark.parametrize("mebibytes", [1000, 1300])
+def test_a_neighbour_is_blamed_by_its_pid_and_ending_it_helps(box: Box, mebibytes: int) -> None:
+    """The card is full of somebody else, with room for our context or without: the fix has the right PID."""
+    holder = subprocess.Popen(
+        [box.python, "-u", str(JOB), "hold", "--hold", str(mebibytes)],
+        env=box.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().startswith("held")
+        assert box.run("neighbour").returncode == 1
+        first = box.doctor()["diagnoses"][0]
+        assert first["cause"] == "other_process", first
+        assert first["fixes"][0]["command"] == f"kill {holder.pid}"
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert box.run("neighbour").returncode == 0
+
+
+def test_the_balance_of_a_black_box_adds_up(box: Box) -> None:
+    """Recorded and not printed: the parts sum to the card to the byte."""
+    box.run("batch", "--batch", "12000")
+    balance = box.doctor()["diagnoses"][0]["balance"]
+    parts = ("allocated", "cached", "not_pytorch", "others", "unattributed", "free")
+    assert sum(balance[f"{part}_bytes"] or 0 for part in parts) == balance["total_bytes"] == 2 * 2**30
+    assert balance["rounding_bytes"] == 0
