@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dstop.draw.line import Line
     from dstop.model.diagnosis import Report
     from dstop.pytorch.incident.values import Incident
+    from dstop.sources import Source
 
 FINDINGS = 3
 """The exit code when there is a finding."""
@@ -93,7 +94,7 @@ def _report(
             from dstop.doctor.sources.nearby import look_nearby  # noqa: PLC0415 - as above
 
             nearby = look_nearby(os.environ, Path.cwd(), since_s)
-            report = report_of_nearby(nearby, since_s, kernel=kernel)
+            report = report_of_nearby(nearby, since_s, kernel=kernel, cards=_driver)
             return report, (), nearby.incidents
     logs, incidents, pids = _opened(sources)
     if pids:
@@ -101,8 +102,14 @@ def _report(
 
         if len(sources) > 1:
             raise UsageError("a PID is diagnosed by itself", fix="name it alone")
-        return report_of_process(pids[0], os.environ, since_s, kernel=kernel), (), ()
+        return report_of_process(pids[0], os.environ, since_s, kernel=kernel, cards=_driver), (), ()
     return report_of(logs, incidents), logs, incidents
+
+
+def _driver() -> Source:
+    from dstop.sources.nvml.source import NvmlSource  # noqa: PLC0415 - a log of elsewhere needs no driver
+
+    return NvmlSource()
 
 
 def _has_input() -> bool:

@@ -26,6 +26,15 @@ _NEAR_LINES = 400
 """A traceback this far from a failure is still its own."""
 
 
+def _is_near(one: AllocationFailure, other: AllocationFailure) -> bool:
+    return one.place.source == other.place.source and abs(one.place.order - other.place.order) <= _NEAR_LINES
+
+
+def _figures(one: AllocationFailure) -> tuple[int, int]:
+    known = (one.total_bytes, one.free_bytes, one.allocated_bytes, one.process_bytes)
+    return sum(figure is not None for figure in known), -one.place.order
+
+
 class Case:
     """The facts of everything that was read, as one.
 
@@ -100,7 +109,10 @@ class Case:
         rank = self.first_failing_rank
         of_rank = [one for one in real if one.rank == rank] or real
         telling = [one for one in of_rank if one.tried_bytes is not None]
-        return (telling or of_rank)[0]
+        first = (telling or of_rank)[0]
+        # PyTorch 2.14 warns of the refusal before it raises the error: of one request, what says most.
+        same = [one for one in telling if one.tried_bytes == first.tried_bytes and _is_near(one, first)]
+        return max(same, key=_figures, default=first)
 
     @cached_property
     def first_failing_rank(self) -> int | None:

@@ -57,7 +57,9 @@ def _diagnosis(case: Case, rule: Rule, answer: Assessment) -> Diagnosis:
         confidence=answer.confidence,
         evidence=answer.evidence,
         against=answer.against,
-        balance=case.balance if failure is not None and failure.total_bytes is not None else None,
+        balance=case.balance
+        if case.balance.total_bytes and case.balance.allocated_bytes is not None
+        else None,
         fixes=answer.fixes,
         rank=case.first_failing_rank,
         device=None if failure is None else failure.device,

@@ -13,13 +13,14 @@ from dstop.pytorch.incident.place import is_incident_name
 from dstop.pytorch.incident.read import read_incident
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from dstop.doctor.sources.nearby import Nearby
     from dstop.doctor.text.values import LogText
     from dstop.model.diagnosis import Report
     from dstop.pytorch.incident.values import Incident
+    from dstop.sources import Source
 
 
 def report_of(
@@ -27,6 +28,7 @@ def report_of(
     incidents: Sequence[Incident] = (),
     environment: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
+    cards: Callable[[], Source] | None = None,
 ) -> Report:
     """Diagnose logs and incidents together: incidents first, whose figures are exact."""
     case = case_of_incidents(incidents)
@@ -37,6 +39,11 @@ def report_of(
         found.append(facts_of(log, order))
         order += len(log.lines) + 1
         told += [f"{log.name}: {note}" for note in log.notes]
+    if cards is not None:
+        from dstop.doctor.sources.live import cards_now  # noqa: PLC0415 - a log of elsewhere needs no driver
+
+        now = cards_now(cards, order)
+        found += [] if now is None else [now]
     return diagnose(Case(found, environment or case.environment), notes=told)
 
 
@@ -49,8 +56,10 @@ def incident_at(path: Path) -> Incident | None:
     return None
 
 
-def report_of_nearby(found: Nearby, since_s: float, *, kernel: bool) -> Report:
-    """Diagnose what was found nearby."""
+def report_of_nearby(
+    found: Nearby, since_s: float, *, kernel: bool, cards: Callable[[], Source] | None = None
+) -> Report:
+    """Diagnose what was found nearby, with the cards as they are now."""
     from dstop.doctor.text.read import read_log  # noqa: PLC0415 - only where there is a log
     from dstop.errors import DstopError  # noqa: PLC0415 - as above
 
@@ -67,7 +76,7 @@ def report_of_nearby(found: Nearby, since_s: float, *, kernel: bool) -> Report:
             notes.append(str(error))
     if found.older:
         notes.append(f"{found.older} more incidents of other jobs are there: name one to explain it")
-    return report_of(logs, found.incidents, notes=notes)
+    return report_of(logs, found.incidents, notes=notes, cards=cards)
 
 
 def _window(found: Nearby, since_s: float) -> float:

@@ -61,8 +61,8 @@ def steady_rise(values: Sequence[float | None], *, least_rise: float) -> Trend |
         least_rise: over the window, in the unit of the readings: less is not worth a word.
     """
     known = _after_start(values)
-    if len(known) < LEAST_READINGS:
-        return None
+    if len(known) < LEAST_READINGS or max(known) - min(known) < least_rise / 2:
+        return None  # the second is what most series are: level
     size = len(known) // _BLOCKS
     blocks = [known[at : at + size] for at in range(len(known) - size * _BLOCKS, len(known), size)]
     low, high = [min(block) for block in blocks], [max(block) for block in blocks]

@@ -51,6 +51,15 @@ NOTICES = frozenset((63, 92, 154, 157))
 """The card goes on: a row was remapped, corrected errors were counted, the recommended recovery has changed."""
 
 
+_MORE_MEANINGS = {
+    109: "a switch between contexts did not end in time",
+    140: "an ECC error that could not be recovered: reset the GPU",
+    143: "the GPU could not be initialized",
+    154: "the recovery that the GPU needs has changed",
+}
+"""Of numbers that the table of live events leaves out."""
+
+
 def xids_of(case: Case, codes: Collection[int]) -> list[Sign]:
     """Give the Xids of a kind, those that stop the card first."""
     found = [sign for sign in case.all("driver.xid") if sign.number("code_count") in codes]
@@ -64,6 +73,6 @@ def xid_lines(signs: list[Sign]) -> list[Evidence]:
         code = sign.number("code_count")
         if code is not None and code not in lines:
             bus = sign.values.get("bus")
-            says = f"Xid {code}{f' on {bus}' if bus else ''}: {xid_meaning(code)}"
+            says = f"Xid {code}{f' on {bus}' if bus else ''}: {_MORE_MEANINGS.get(code) or xid_meaning(code)}"
             lines[code] = Evidence(source=str(sign.place), says=says, value=code)
     return list(lines.values())

@@ -56,7 +56,7 @@ def _of(stream: Stream, patterns: tuple[Pattern, ...]) -> Iterator[AllocationFai
                 tried_bytes=_count(values, "tried_bytes")
                 or _count(values, "tried2_bytes")
                 or _shape_bytes(values),
-                total_bytes=_count(values, "total_bytes"),
+                total_bytes=_count(values, "total_bytes") or None,
                 free_bytes=_count(values, "free_bytes"),
                 allowed_bytes=_count(values, "allowed_bytes"),
                 allocated_bytes=_count(values, "allocated_bytes"),

@@ -8,7 +8,7 @@ from dstop.doctor.scene import STALE_S
 
 if TYPE_CHECKING:
     from dstop.doctor.scene import Scene
-    from dstop.model.diagnosis import Fix
+    from dstop.model.evidence import Fix
     from dstop.model.finding import Finding
     from dstop.model.gpu import Gpu
 

@@ -21,7 +21,7 @@ def watch(scene: Scene) -> list[Finding]:
     if not total or used is None or used < NEARLY * total:
         return []
     from dstop.doctor.live.telling import remedies  # noqa: PLC0415 - most machines have nothing to tell
-    from dstop.model.diagnosis import Evidence  # noqa: PLC0415 - as above
+    from dstop.model.evidence import Evidence  # noqa: PLC0415 - as above
     from dstop.model.finding import Finding, Severity  # noqa: PLC0415 - as above
 
     where = "this container" if host.container is not None else host.name[:40]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.model.diagnosis import Evidence, Fix
+from dstop.model.evidence import Evidence, Fix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -95,8 +95,11 @@ def _without_figures(case: Case) -> Assessment | None:
     used, total = (None, None) if full is None else (full.number("used_bytes"), full.number("total_bytes"))
     if full is None or used is None or not total or used < _FULL * total:
         return None
-    says = f"nvidia-smi counted {gib(used)} of {gib(total)} in use beside the failure"
-    evidence = (*failure_lines(case), Evidence(source=str(full.place), says=says, value=used))
+    evidence = (*failure_lines(case), Evidence(source=str(full.place), says=full.text, value=used))
+    pids = str(full.values.get("pids", ""))
+    if pids:
+        commands = {"kill_other_process": f"kill {pids.split(maxsplit=1)[0]}"}
+        fixes = prescribe(case, *(fix.id for fix in fixes), commands=commands)
     return Assessment(strength=FITS, evidence=evidence, at=failure.place, fixes=fixes)
 
 

@@ -165,7 +165,8 @@ def _trace(threads: Sequence[ThreadStack], incident: Incident, order: int) -> Tr
         place=Place(source=incident.name, order=order),
         rank=incident.rank,
         frames=tuple(
-            StackFrame(file=file, line=line, function=function) for file, line, function in reversed(frames)
+            StackFrame(file=file, line=line, function=function.rpartition(".")[2])
+            for file, line, function in reversed(frames)
         ),
         error="OutOfMemoryError",
     )

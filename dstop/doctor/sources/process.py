@@ -18,17 +18,24 @@ from dstop.pytorch.incident.place import all_places
 from dstop.sources.procfs.reading import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from dstop.doctor.text.values import LogText
     from dstop.model.diagnosis import Report
     from dstop.pytorch.incident.values import Incident
+    from dstop.sources import Source
 
 _MOST_ENVIRON_BYTES = 256 * 1024
 
 
 def report_of_process(
-    pid: int, environ: Mapping[str, str], since_s: float, *, kernel: bool, proc: str = "/proc"
+    pid: int,
+    environ: Mapping[str, str],
+    since_s: float,
+    *,
+    kernel: bool,
+    proc: str = "/proc",
+    cards: Callable[[], Source] | None = None,
 ) -> Report:
     """Diagnose a process that runs, or that has ended and left an incident.
 
@@ -54,7 +61,7 @@ def report_of_process(
         notes.append(f"process {pid} writes to no file that can be read: pipe its output into dstop doctor -")
     if kernel:
         logs.insert(0, kernel_log(since_s))
-    return report_of(logs, left, _environment(base), notes)
+    return report_of(logs, left, _environment(base), notes, cards)
 
 
 def _incidents(pid: int, environ: Mapping[str, str]) -> Sequence[Incident]:
