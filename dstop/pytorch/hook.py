@@ -1518,16 +1518,13 @@ def all_stacks() -> list[dict[str, Any]]:
     """Give the Python stack of every thread, the caller's first, without taking any lock."""
     me = _thread.get_ident()
     names = {ident: getattr(thread, "_name", None) for ident, thread in active_threads().items()}
-    found = sorted(sys._current_frames().items(), key=lambda item: item[0] != me)
-    try:
-        return [
-            {"id": ident, "name": names.get(ident), "current": ident == me, "frames": list(places(frame))}
-            for ident, frame in found[:MOST_THREADS]
-        ]
-    finally:
-        # Our own frame is among them, and holds them: until a collection of cycles this would keep alive the program's
-        # frames, and with them the tensors of the step that failed.
-        found.clear()
+    found = (
+        sys._current_frames()
+    )  # our own frame among them: if it stays, a cycle keeps the program's tensors alive
+    return [
+        {"id": at, "name": names.get(at), "current": at == me, "frames": list(places(found.pop(at)))}
+        for at in sorted(found, key=lambda ident: ident != me)[:MOST_THREADS]
+    ]
 
 
 def active_threads() -> dict[int, Any]:
