@@ -1518,9 +1518,7 @@ def all_stacks() -> list[dict[str, Any]]:
     """Give the Python stack of every thread, the caller's first, without taking any lock."""
     me = _thread.get_ident()
     names = {ident: getattr(thread, "_name", None) for ident, thread in active_threads().items()}
-    found = (
-        sys._current_frames()
-    )  # our own frame among them: if it stays, a cycle keeps the program's tensors alive
+    found = sys._current_frames()  # our own among them: left there, a cycle keeps the program's tensors alive
     return [
         {"id": at, "name": names.get(at), "current": at == me, "frames": list(places(found.pop(at)))}
         for at in sorted(found, key=lambda ident: ident != me)[:MOST_THREADS]
