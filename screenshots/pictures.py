@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from incidents import demo_incidents
 from stage import Scene, Stage
 from textual.widgets import Input
 
@@ -43,7 +44,7 @@ class Picture:
 
     def stage(self) -> Stage:
         """Set the scene."""
-        return Stage(self.scene)
+        return Stage(self.scene, incidents=demo_incidents)
 
     async def play(self, stage: Stage, pilot: Pilot[None]) -> None:
         """Do what the user does."""
@@ -128,6 +129,14 @@ PICTURES: tuple[Picture, ...] = (
     Picture(name="help", keys=("question_mark",)),
     Picture(name="help-big", size=BIG, keys=("question_mark",)),
     Picture(name="log", scene=Scene(at_s=GONE_S), keys=("l",)),
+    Picture(name="findings-small", size=SMALL, scene=Scene(at_s=NEARLY_S), keys=("F",)),
+    Picture(name="findings-big", size=BIG, scene=Scene(at_s=NEARLY_S), keys=("F",)),
+    Picture(name="finding-small", size=SMALL, scene=Scene(at_s=118.0), keys=("F", "enter", "y")),
+    Picture(name="finding-big", size=BIG, scene=Scene(at_s=118.0), keys=("F", "enter")),
+    Picture(name="crashes-small", size=SMALL, keys=("d",)),
+    Picture(name="crashes-big", size=BIG, keys=("d",)),
+    Picture(name="diagnosis-small", size=SMALL, keys=("d", "enter")),
+    Picture(name="diagnosis-big", size=BIG, keys=("d", "enter", "y")),
     Picture(name="signals-small", size=SMALL, keys=("f9", "down")),
     Picture(name="question-small", size=SMALL, keys=("T",)),
     _themed("light"),

@@ -29,11 +29,12 @@ from dstop.ui.screens.base import FrameScreen
 from dstop.ui.screens.guest import GuestScreen
 from dstop.ui.screens.overview import OverviewScreen
 from dstop.ui.screens.process import ProcessScreen
+from dstop.ui.screens.text import TextScreen
 from dstop.units import MIB
 from dstop.view.arrange import View
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from collections.abc import Set as AbstractSet
 
     from textual.pilot import Pilot
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from dstop.model.frame import Frame
     from dstop.model.guest import ProcessId
     from dstop.model.sample import Sample
+    from dstop.pytorch.incident.values import Incident
     from dstop.sources import Source
     from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
@@ -152,6 +154,7 @@ class Stage:
         guests: the hooks in the processes; those of the demo unless given, None for a source without any.
         hands: ask and signal the processes; those of the demo unless given, None for a source without processes.
         save: what W calls.
+        incidents: what crashes left; nothing unless given.
     """
 
     def __init__(
@@ -161,6 +164,7 @@ class Stage:
         hands: Hands | Literal["demo"] | None = "demo",
         guests: Guests | Literal["demo"] | None = "demo",
         save: Callable[[Settings], None] | None = None,
+        incidents: Callable[[], Iterable[Incident]] = tuple,
     ) -> None:
         self.scene = scene or Scene()
         self.clock_s = LOOP_S + self.scene.at_s - self.scene.past_s
@@ -187,6 +191,7 @@ class Stage:
             open_processes=() if self.scene.open_pid is None else (self.scene.open_pid,),
             look=Look(user="deepa"),
             save=save,
+            incidents=incidents,
         )
 
     def now_ns(self) -> int:
@@ -230,14 +235,15 @@ class Stage:
         await pilot.pause()
 
     async def read_to_the_end(self, pilot: Pilot[None]) -> None:
-        """Wait for the thread that asks a process what it is."""
+        """Wait for the thread that asks a process what it is, or that reads for the screen."""
         screen = self.app.screen
         for _ in range(_MOST_WAITS):
             asking = isinstance(screen, GuestScreen) and screen.asking
             reading = (
                 isinstance(screen, ProcessScreen) and self.app.hands is not None and screen.detail is None
             )
-            if not asking and not reading:
+            waiting = isinstance(screen, TextScreen) and screen.waiting
+            if not asking and not reading and not waiting:
                 break
             await asyncio.sleep(0.01)
         await pilot.pause()
@@ -265,9 +271,10 @@ async def playing(
     hands: Hands | Literal["demo"] | None = "demo",
     guests: Guests | Literal["demo"] | None = "demo",
     save: Callable[[Settings], None] | None = None,
+    incidents: Callable[[], Iterable[Incident]] = tuple,
 ) -> AsyncIterator[tuple[Stage, Pilot[None]]]:
     """Play a scene without a terminal, from the first frame on the screen to the end of the block."""
-    stage = Stage(scene, hands=hands, guests=guests, save=save)
+    stage = Stage(scene, hands=hands, guests=guests, save=save, incidents=incidents)
     async with stage.app.run_test(size=size) as pilot:
         await stage.curtain_up(pilot)
         yield stage, pilot

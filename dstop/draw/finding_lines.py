@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from dstop.draw.badges import finding_badge
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dstop.draw.line import Line
-    from dstop.model.diagnosis import Fix
+    from dstop.model.evidence import Fix
     from dstop.model.finding import Finding
 
 BADGE_CELLS = 12
@@ -85,6 +84,8 @@ def _fix_lines(fix: Fix, number: int, width: int, *, marked: bool) -> Iterator[L
 
 
 def _wrapped(text: str, role: str, width: int, indent: str, hanging: str | None = None) -> Iterator[Line]:
+    import textwrap  # noqa: PLC0415 - a list of findings never needs it
+
     parts = textwrap.wrap(
         clean(text),
         max(20, width - 1),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dstop.export.doctor_json import fix_object
 from dstop.export.values import clean, finite
 
 if TYPE_CHECKING:
@@ -25,7 +24,17 @@ def finding_object(finding: Finding) -> dict[str, Any]:
             {"source": clean(one.source), "says": clean(one.says), "value": _number(one.value)}
             for one in finding.evidence
         ],
-        "fixes": [fix_object(fix) for fix in finding.fixes],
+        "fixes": [
+            {
+                "id": fix.id,
+                "title": fix.title,
+                "command": fix.command,
+                "recovers_bytes": fix.recovers_bytes,
+                "short_bytes": fix.short_bytes,
+                "cost": fix.cost,
+            }
+            for fix in finding.fixes
+        ],
     }
 
 

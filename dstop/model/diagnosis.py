@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from dstop.model.evidence import Evidence, Fix
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+__all__ = ["Balance", "Confidence", "Diagnosis", "Evidence", "Fix", "Report"]
 
 
 class Confidence(StrEnum):
@@ -21,40 +24,6 @@ class Confidence(StrEnum):
     """The figures and the circumstances fit this cause better than its neighbours."""
     POSSIBLE = "possible"
     """Nothing contradicts it, and nothing rules its neighbours out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Evidence(Value):
-    """One thing that was found, and where."""
-
-    source: str
-    """`crash.log:12`, `incident 2026…-oom`, `kernel log`, `GPU 3`."""
-    says: str
-    value: int | float | str | None = None
-    """The figure behind the words: bytes, seconds, a count."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Fix(Value):
-    """One change, held against what was short."""
-
-    id: str
-    title: str
-    command: str | None = None
-    """A line to paste: an option, an environment variable, or code."""
-    recovers_bytes: int | None = None
-    """What it frees; None where that cannot be computed from what is known."""
-    short_bytes: int | None = None
-    """What was missing when the allocation failed."""
-    cost: str = ""
-    """What it takes from the user: speed, quality, a restart, money."""
-
-    @property
-    def is_enough(self) -> bool | None:
-        """Whether it frees what was short; None where one of the two is unknown."""
-        if self.recovers_bytes is None or self.short_bytes is None:
-            return None
-        return self.recovers_bytes >= self.short_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
-    from dstop.model.diagnosis import Evidence, Fix
+    from dstop.model.evidence import Evidence, Fix
 
 
 class Severity(StrEnum):

@@ -29,13 +29,9 @@ XID_MEANINGS: Mapping[int, str] = {
     92: "many corrected memory errors",
     94: "uncorrectable memory error, contained: restart the program it hit",
     95: "uncorrectable memory error, not contained: reset the GPU",
-    109: "a switch between contexts did not end in time",
     119: "the GPU's system processor (GSP) did not answer in time",
     120: "the GPU's system processor (GSP) failed",
     121: "error on the chip-to-chip link (C2C)",
-    140: "an ECC error that could not be recovered: reset the GPU",
-    143: "the GPU could not be initialized",
-    154: "the recovery that the GPU needs has changed",
 }
 """Xid -> plain words, for the numbers that GPU servers meet."""
 

@@ -250,6 +250,8 @@ def test_help_lists_the_verbs_there_are(dstop):
         "attach",
         "completion",
         "demo",
+        "doctor",
+        "explain",
         "pick",
         "run",
     ]

@@ -12,7 +12,9 @@ from twins import RecordingHands
 
 from dstop.ui.app import DstopApp
 from dstop.ui.keys import OVERVIEW_BINDINGS
+from dstop.ui.screens.doctor import DoctorScreen
 from dstop.ui.screens.events import EventScreen
+from dstop.ui.screens.findings import FindingsScreen
 from dstop.ui.screens.gpu import GpuScreen
 from dstop.ui.screens.help import HelpScreen
 from dstop.ui.screens.overview import SHIFT
@@ -105,6 +107,8 @@ APP_DOES = {
     "quit": ((), lambda stage: stage.app._exit),
     "help": ((), _on(HelpScreen)),
     "events": ((), _on(EventScreen)),
+    "findings": ((), _on(FindingsScreen)),
+    "doctor": ((), _on(DoctorScreen)),
     "pause": ((), lambda stage: stage.poller.paused and " paused " in stage.text()),
     "read_now": ((), lambda stage: stage.poller.pokes == 1),
     "draw_again": ((), _says("484586")),

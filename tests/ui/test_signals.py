@@ -195,7 +195,7 @@ async def test_a_hostile_name_reaches_no_terminal():
 
 
 @pytest.mark.parametrize(
-    "keys", [("f2",), ("p",), ("plus",), ("slash", "x", "enter"), ("F",), ("question_mark", "escape")]
+    "keys", [("f2",), ("p",), ("plus",), ("slash", "x", "enter"), ("X",), ("question_mark", "escape")]
 )
 async def test_a_question_that_cannot_be_read_any_more_cannot_be_answered(keys):
     """Whatever takes its place in the status line drops it: y alone never sends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from dstop.doctor.evidence.pattern import Pattern
     from dstop.doctor.evidence.stream import Stream
 
+_ABSURD = re.compile(r"(?<!\d)\d{17,20}(?!\d)")
+"""A size that no memory has: a count that went below zero, or was never set."""
 _BYTES_OF = {
     "float": 4,
     "float32": 4,
@@ -60,6 +63,7 @@ def _of(stream: Stream, patterns: tuple[Pattern, ...]) -> Iterator[AllocationFai
                 free_bytes=_count(values, "free_bytes"),
                 allowed_bytes=_count(values, "allowed_bytes"),
                 allocated_bytes=_count(values, "allocated_bytes"),
+                is_absurd="tried_bytes" not in values and _ABSURD.search(text) is not None,
             )
 
 

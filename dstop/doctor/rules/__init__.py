@@ -18,6 +18,7 @@ _NAMES = [
     "fragmented_cache",
     "fraction_limit",
     "leak",
+    "library_versions",
     "evaluation_keeps",
     "checkpoint_copy",
     "other_process",

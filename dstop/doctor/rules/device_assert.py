@@ -69,7 +69,7 @@ def _examine(case: Case) -> Assessment | None:
 def _of_a_library(case: Case) -> Assessment | None:
     sign = case.first("fault.cublas_run", "fault.cudnn_run")
     handle = case.first("torch.cublas_init", "torch.cudnn_init")
-    if case.failure is not None or (sign is None and handle is None):
+    if case.failure is not None or (sign is None and handle is None) or case.has("torch.no_cudnn"):
         return None
     if sign is None:
         return _perhaps(case, handle, DEFAULT + 5)

@@ -27,6 +27,8 @@ from dstop.units import GIB
 
 if TYPE_CHECKING:
     from dstop.doctor.case import Case
+    from dstop.doctor.evidence.facts import AllocationFailure
+    from dstop.model.diagnosis import Fix
 
 _BELOW = 0.98
 _ROOM = 2
@@ -39,50 +41,13 @@ def _examine(case: Case) -> Assessment | None:
     failure = case.failure
     if failure is None:
         return None
-    evidence = [*failure_lines(case), *rank_lines(case)]
-    if failure.family == "torch_fraction":
-        return Assessment(
-            strength=SAYS_SO, evidence=tuple(evidence), at=failure.place, fixes=_raised(case, None)
-        )
+    strength = _said_so(failure)
+    if strength is not None:
+        return _answer(case, strength, _fixes(case))
     allowed = failure.allowed_bytes
-    if failure.family == "julia" and allowed is not None:
-        fixes = prescribe(
-            case,
-            "raise_memory_limit",
-            "reduce_batch",
-            "upgrade_version",
-            commands={"raise_memory_limit": _JULIA},
-        )
-        return Assessment(strength=SAYS_SO - 4, evidence=tuple(evidence), at=failure.place, fixes=fixes)
-    if failure.family == "mps":
-        if allowed is None:
-            return None
-        fixes = prescribe(
-            case,
-            "raise_memory_limit",
-            "reduce_batch",
-            "use_smaller_model",
-            "reduce_resolution",
-            commands={"raise_memory_limit": _MPS},
-        )
-        return Assessment(strength=SAYS_SO - 4, evidence=tuple(evidence), at=failure.place, fixes=fixes)
-    if failure.family == "block_limit":
-        fixes = prescribe(
-            case,
-            "change_config",
-            "fix_tensor_size",
-            "reduce_batch",
-            "upgrade_driver",
-            commands={"change_config": _XPU},
-        )
-        return Assessment(strength=SAYS_SO - 4, evidence=tuple(evidence), at=failure.place, fixes=fixes)
-    if allowed is None and _is_refused_with_room(case):
-        says = f"{gib(failure.tried_bytes)} was refused with {gib(failure.free_bytes)} free: a limit that PyTorch 2.1 to 2.3 do not print"
-        evidence.append(Evidence(source=str(failure.place), says=says, value=failure.free_bytes))
-        return Assessment(
-            strength=FITS + 4, evidence=tuple(evidence), at=failure.place, fixes=_raised(case, None)
-        )
-    if allowed is None or failure.total_bytes is None or allowed >= _BELOW * failure.total_bytes:
+    if allowed is None:
+        return _unprinted(case) if _is_refused_with_room(case) else None
+    if failure.total_bytes is None or allowed >= _BELOW * failure.total_bytes:
         return None
     if (
         failure.free_bytes is not None
@@ -93,10 +58,44 @@ def _examine(case: Case) -> Assessment | None:
     needed = (failure.reserved_bytes or failure.allocated_bytes or 0) + (failure.tried_bytes or 0)
     share = min(1.0, needed / failure.total_bytes)
     says = f"{gib(allowed)} of {gib(failure.total_bytes)} is allowed; {gib(needed)} is needed: a fraction of {share:.2f}"
-    evidence.append(Evidence(source=str(failure.place), says=says, value=allowed))
-    return Assessment(
-        strength=PROVEN + 10, evidence=tuple(evidence), at=failure.place, fixes=_raised(case, share)
+    return _answer(
+        case, PROVEN + 10, _raised(case, share), Evidence(source=str(failure.place), says=says, value=allowed)
     )
+
+
+def _said_so(failure: AllocationFailure) -> int | None:
+    """Give the strength where the refusing program names its limit itself."""
+    if failure.family in {"torch_fraction", "block_limit"}:
+        return SAYS_SO
+    return SAYS_SO - 4 if failure.family in {"mps", "julia"} and failure.allowed_bytes is not None else None
+
+
+def _fixes(case: Case) -> tuple[Fix, ...]:
+    family = "" if case.failure is None else case.failure.family
+    if family == "mps":
+        ids = ("raise_memory_limit", "reduce_batch", "use_smaller_model", "reduce_resolution")
+        return prescribe(case, *ids, commands={"raise_memory_limit": _MPS})
+    if family == "julia":
+        ids = ("raise_memory_limit", "reduce_batch", "upgrade_version", "empty_cache")
+        return prescribe(case, *ids, commands={"raise_memory_limit": _JULIA})
+    if family == "block_limit":
+        ids = ("change_config", "fix_tensor_size", "reduce_batch", "upgrade_driver")
+        return prescribe(case, *ids, commands={"change_config": _XPU})
+    return _raised(case, None)
+
+
+def _unprinted(case: Case) -> Assessment | None:
+    failure = case.failure
+    if failure is None:
+        return None
+    says = f"{gib(failure.tried_bytes)} was refused with {gib(failure.free_bytes)} free: a limit that PyTorch 2.1 to 2.3 do not print"
+    return _answer(case, FITS + 4, _raised(case, None), Evidence(source=str(failure.place), says=says))
+
+
+def _answer(case: Case, strength: int, fixes: tuple[Fix, ...], *more: Evidence) -> Assessment:
+    place = None if case.failure is None else case.failure.place
+    evidence = (*failure_lines(case), *more, *rank_lines(case))
+    return Assessment(strength=strength, evidence=evidence, at=place, fixes=fixes)
 
 
 def _is_refused_with_room(case: Case) -> bool:
@@ -107,7 +106,7 @@ def _is_refused_with_room(case: Case) -> bool:
     return failure.free_bytes >= _ROOM * failure.tried_bytes + GIB and not failure.is_expandable
 
 
-def _raised(case: Case, share: float | None) -> tuple:  # type: ignore[type-arg]
+def _raised(case: Case, share: float | None) -> tuple[Fix, ...]:
     line = f"torch.cuda.set_per_process_memory_fraction({min(1.0, (share or 0.95) + 0.02):.2f})"
     return prescribe(
         case, "raise_memory_limit", "reduce_batch", "change_config", commands={"raise_memory_limit": line}

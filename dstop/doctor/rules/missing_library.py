@@ -39,7 +39,11 @@ _PACKAGES = {
 
 def _examine(case: Case) -> Assessment | None:
     signs = case.all(
-        "other.undefined_symbol", "other.missing_library", "other.missing_module", "other.cpu_instruction"
+        "other.undefined_symbol",
+        "other.missing_library",
+        "other.missing_module",
+        "other.cpu_instruction",
+        "other.no_operator",
     )
     if not signs:
         return None
@@ -48,7 +52,8 @@ def _examine(case: Case) -> Assessment | None:
         return None
     strength = (
         PROVEN + 3
-        if case.traces or sign.kind in {"other.undefined_symbol", "other.cpu_instruction"}
+        if case.traces
+        or sign.kind in {"other.undefined_symbol", "other.cpu_instruction", "other.no_operator"}
         else FITS
     )
     if sign.kind == "other.missing_module":

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
 
-    from dstop.model.diagnosis import Fix
+    from dstop.model.evidence import Fix
 
 
 class FixScreen(TextScreen):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dstop.doctor.rule import Rule
     from dstop.draw.line import Line
-    from dstop.model.diagnosis import Fix
+    from dstop.model.evidence import Fix
     from dstop.model.finding import Finding
     from dstop.ui.messages import Answered
 

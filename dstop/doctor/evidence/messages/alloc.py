@@ -135,6 +135,16 @@ ALLOCATIONS: tuple[Pattern, ...] = (
     ),
     # XLA and TensorFlow.
     Pattern(
+        "tensorflow",
+        "OOM when allocating tensor",
+        r"OOM when allocating tensor (?:of|with) shape ?\[(?P<shape>[\d,]{1,80})\](?: and type (?P<dtype>\w{1,20}))?(?: on (?P<where>\S{1,120}))?",
+    ),
+    Pattern(
+        "tensorflow",
+        "ran out of memory trying to allocate",
+        r"Allocator \((?P<pool>\w{1,40})\) ran out of memory trying to allocate (?P<tried_size>[\d.]+ ?[KMGT]?i?B)(?![^\n]{0,80}not a failure)",
+    ),
+    Pattern(
         "xla",
         "RESOURCE_EXHAUSTED",
         r"RESOURCE_EXHAUSTED:[^\n]{0,80}?(?:[Oo]ut of memory|ran out of memory)[^\n]{0,60}?(?:allocate|allocating) (?P<tried_size>[\d,.]+ ?(?:bytes|[KMGT]i?B))",
@@ -148,16 +158,6 @@ ALLOCATIONS: tuple[Pattern, ...] = (
         "xla",
         "RESOURCE_EXHAUSTED",
         r"RESOURCE_EXHAUSTED[^\n]{0,160}(?:[Oo]ut of memory|[Ff]ailed to allocate|OOM)[^\n]{0,80}",
-    ),
-    Pattern(
-        "tensorflow",
-        "OOM when allocating tensor",
-        r"OOM when allocating tensor (?:of|with) shape ?\[(?P<shape>[\d,]{1,80})\](?: and type (?P<dtype>\w{1,20}))?(?: on (?P<where>\S{1,120}))?",
-    ),
-    Pattern(
-        "tensorflow",
-        "ran out of memory trying to allocate",
-        r"Allocator \((?P<pool>\w{1,40})\) ran out of memory trying to allocate (?P<tried_size>[\d.]+ ?[KMGT]?i?B)(?![^\n]{0,80}not a failure)",
     ),
     # ggml: llama.cpp, Ollama, and what is built on them.
     Pattern(

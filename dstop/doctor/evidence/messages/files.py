@@ -121,7 +121,7 @@ MESSAGES: tuple[Pattern, ...] = (
     Pattern(
         "other.damaged_file",
         "gguf",
-        r"(?i)gguf_init_from_file\w{0,10}:[^\n]{0,40}(?:invalid magic|failed|bad)[^\n]{0,80}|invalid gguf[^\n]{0,60}|file is not in gguf format",
+        r"(?i)invalid file magic|gguf_init_from_file\w{0,10}:[^\n]{0,40}(?:invalid magic|failed|bad)[^\n]{0,80}|invalid gguf[^\n]{0,60}|file is not in gguf format",
     ),
     Pattern(
         "other.damaged_file",

@@ -9,6 +9,17 @@ _HAS = _TOKENS.format("has")
 _WANTS = _TOKENS.format("wants")
 
 MESSAGES: tuple[Pattern, ...] = (
+    Pattern("other.no_operator", "No operator found for", r"No operator found for `?\w{1,80}"),
+    Pattern(
+        "other.no_operator",
+        "Could not run '",
+        r"Could not run '[\w:.]{1,80}' with arguments from the '\w{1,40}' backend",
+    ),
+    Pattern(
+        "other.context_length",
+        "input is too large to process",
+        r"input is too large to process[^\n]{0,80}",
+    ),
     # A context that is too short: each server says it in its own words, and each has a number and a limit.
     Pattern(
         "other.context_length",

@@ -41,6 +41,12 @@ MESSAGES: tuple[Pattern, ...] = (
         "cublas_handle",
         r"CUDA error: the resource allocation failed\s[^\n]{0,80}in function cublas_handle",
     ),
+    Pattern("torch.no_cudnn", "cudnn handle", r"Could not create cudnn handle[^\n]{0,80}"),
+    Pattern(
+        "torch.cudnn_versions",
+        "source was compiled with",
+        r"Loaded runtime CuDNN library: (?P<loaded>[\d.]{1,12}) but source was compiled with: (?P<built>[\d.]{1,12})",
+    ),
     Pattern(
         "torch.memory_usage",
         "bytes free",

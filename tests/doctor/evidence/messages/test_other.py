@@ -8,6 +8,21 @@ from dstop.doctor.evidence.messages.other import MESSAGES
 
 LINES = (
     (
+        "NotImplementedError: No operator found for `memory_efficient_attention_forward` with inputs:",
+        "other.no_operator",
+        {},
+    ),
+    (
+        "NotImplementedError: Could not run 'torchvision::nms' with arguments from the 'CUDA' backend.",
+        "other.no_operator",
+        {},
+    ),
+    (
+        "error: input is too large to process, please increase the physical batch size",
+        "other.context_length",
+        {},
+    ),
+    (
         "This model's maximum context length is 8192 tokens. However, you requested 8203 tokens (7691 in the messages, 512 in the completion).",
         "other.context_length",
         {"has_count": 8192, "wants_count": 8203},
