@@ -1,10 +1,11 @@
 """How often the doctor is right, on labelled crash logs.
 
-    python benchmarks/doctor_accuracy.py tests/doctor/corpus/serving [FOLDER ...]
+    python benchmarks/doctor_accuracy.py tests/doctor/corpus/serving.json [FILE OR FOLDER ...]
 
-A folder holds `labels.json` and one log a case. A case's cause is right when it is the label's, or one that the label
-calls acceptable for a careful reader of the log alone; a fix is right when one of the first three is among the accepted
-ones. Of a warning from a run that went on, no diagnosis is right, too. `--misses` lists what is not.
+A file holds labels with their logs, a folder `labels.json` and one log a case. A case's cause is right when it is the
+label's, or one that the label calls acceptable for a careful reader of the log alone; a fix is right when one of the first
+three is among the accepted ones. Of a warning from a run that went on, no diagnosis is right, too. `--misses` lists what
+is not.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dstop.doctor.diagnose import diagnose_logs
-from dstop.doctor.text.read import read_log
+from dstop.doctor.text.read import log_of_text, read_log
+
+if TYPE_CHECKING:
+    from dstop.doctor.text.values import LogText
 
 NOT_MEMORY = frozenset(
     (
@@ -51,9 +55,9 @@ class Outcome:
     """A memory diagnosis where there is no memory trouble."""
 
 
-def outcome_of(label: dict[str, Any], log: Path) -> Outcome:
+def outcome_of(label: dict[str, Any], log: LogText) -> Outcome:
     """Diagnose one log and hold it against its label."""
-    report = diagnose_logs([read_log(log)])
+    report = diagnose_logs([log])
     first = report.diagnoses[0] if report.diagnoses else None
     got = None if first is None else first.cause
     fixes = () if first is None else tuple(fix.id for fix in first.fixes[:FIRST_FIXES])
@@ -72,10 +76,13 @@ def outcome_of(label: dict[str, Any], log: Path) -> Outcome:
     )
 
 
-def outcomes_of(folder: Path) -> list[Outcome]:
-    """Diagnose every labelled log of a folder."""
-    labels = json.loads((folder / "labels.json").read_text())
-    return [outcome_of(label, folder / f"{label['id']}.log") for label in labels]
+def outcomes_of(place: Path) -> list[Outcome]:
+    """Diagnose every labelled log of a folder or a file."""
+    if place.is_dir():
+        labels = json.loads((place / "labels.json").read_text())
+        return [outcome_of(label, read_log(place / f"{label['id']}.log")) for label in labels]
+    labels = json.loads(place.read_text())
+    return [outcome_of(label, log_of_text(label["log"], f"{label['id']}.log")) for label in labels]
 
 
 def main() -> None:
@@ -83,14 +90,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("places", nargs="+", type=Path)
     parser.add_argument("--misses", action="store_true")
     wanted = parser.parse_args()
-    for folder in wanted.folders:
-        outcomes = outcomes_of(folder)
+    for place in wanted.places:
+        outcomes = outcomes_of(place)
         negatives = sum(one.wanted in NEGATIVE for one in outcomes)
         alarms = sum(one.is_false_alarm for one in outcomes)
-        print(f"{folder}: {len(outcomes)} logs, {alarms} false alarms of {negatives} negatives")
+        print(f"{place}: {len(outcomes)} logs, {alarms} false alarms of {negatives} negatives")
         for evidence, count in Counter(one.evidence for one in outcomes).most_common():
             of_kind = [one for one in outcomes if one.evidence == evidence]
             shares = {

@@ -80,6 +80,7 @@ _ENGINE_SIGNS: tuple[tuple[str, str], ...] = (
         "vllm",
         "vllm.startup_budget vllm.cpu_budget vllm.profiling vllm.instance vllm.kv_negative vllm.kv_too_short",
     ),
+    ("vllm", "vllm.kv_pool vllm.kv_fits vllm.concurrency"),
     ("vllm", "vllm.no_kv_blocks vllm.warm_up vllm.swap_space vllm.engine_failed vllm.engine_dead"),
     ("sglang", "sglang.pool_full sglang.requests_full sglang.retract sglang.weights sglang.host_cache"),
     ("tgi", "tgi.warm_up tgi.total_tokens tgi.shard_failed tgi.shard_signal"),

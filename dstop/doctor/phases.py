@@ -21,7 +21,7 @@ _PHASES: tuple[tuple[str, str], ...] = (
     ("capture", r"capture_model|cuda_?graph|CUDAGraph|\.capture\(|capture_one_batch|graph_pool"),
     (
         "eval",
-        r":evaluat(?:e|ion)\w*|evaluation_loop|prediction_step|torch_pad_and_concatenate|prediction_loop|validation_step|epoch_?[Vv]al|[Vv]al_?epoch|valid_one_epoch|do_eval|eval_model|run_val|validation_loop|val_step|compute_metrics|nested_concat|nested_gather|:validate|eval_step|eval_one_epoch|test_step",
+        r":evaluat(?:e|ion)\w*|evaluation_loop|prediction_step|torch_pad_and_concatenate|prediction_loop|validation_step|epoch_?[Vv]al|[Vv]al_?epoch|valid_one_epoch|do_eval|eval_model|run_val|validation_loop|val_step|compute_metrics|nested_concat|nested_gather|:validate|eval_step|\bevaluate\w*\(|\bvalidate\w*\(|\brun_eval\w*\(|eval_one_epoch|test_step",
     ),
     (
         "load",

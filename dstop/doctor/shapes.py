@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from dstop.doctor.case import Case
 
 _SHAPE = re.compile(r"(?:torch\.Size\(|shape[=: ]{1,3})[\[(]([\d, ]{3,80})[\])]")
+_INDUCTOR = re.compile(
+    r"empty_strided_cuda\(\([^()]{0,80}?(\d{4,7}),?\), \([^()]{0,120}\), (torch\.\w{1,12})\)"
+)
 _LONGEST_SIZE = 9
 _LEAST_VOCABULARY = 20_000
 _WIDTHS = ((4, "float32"), (2, "16-bit"))
@@ -65,6 +68,21 @@ def _printed_logits(case: Case) -> str | None:
             if _fits(failure.tried_bytes, prod(sizes) * width):
                 shown = " x ".join(f"{size:,}" for size in sizes)
                 return f"{shown} x {width} bytes ({name}): tokens x vocabulary"
+    return None
+
+
+def inductor_logits(case: Case) -> str | None:
+    """Find a compiled allocation whose last size is a vocabulary's; those before it are symbols that nobody prints."""
+    failure = case.failure
+    if failure is None or failure.tried_bytes is None:
+        return None
+    for frame in case.frames[-2:]:
+        found = _INDUCTOR.search(frame.code)
+        if found is None or int(found[1]) < _LEAST_VOCABULARY:
+            continue
+        width = 2 if "float16" in found[2] or "bfloat16" in found[2] else 4
+        tokens = failure.tried_bytes // (int(found[1]) * width)
+        return f"about {tokens:,} tokens x {int(found[1]):,} x {width} bytes, in a compiled graph"
     return None
 
 

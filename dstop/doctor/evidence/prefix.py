@@ -25,7 +25,7 @@ _PREFIXES = tuple(
         r"\[\d{1,4},(?P<rank>\d{1,6})\]<std(?:err|out)>:? ?",
         _WORKER,
         r"\((?P<who>[A-Za-z_]\w* \d\d-\d\d \d\d:\d\d:\d\d [\w./]+:\d+)\] ?",
-        r"(?:ERROR|INFO|WARNING|CRITICAL|DEBUG) \d\d-\d\d \d\d:\d\d:\d\d \[?[\w./ ]{1,80}:\d+\] ?",
+        r"(?:ERROR|INFO|WARNING|CRITICAL|DEBUG)(?P<vllm>) \d\d-\d\d \d\d:\d\d:\d\d \[?[\w./ ]{1,80}:\d+\] ?",
         rf"\[(?P<at>{_TIME})(?: [DPC]P\d{{1,4}}){{0,3}}(?: TP(?P<rank>\d{{1,4}}))?(?: [DPE]P\d{{1,4}}){{0,2}}\] ?",
         rf"\[?(?P<at>{_TIME})(?:Z|[+-]\d\d:?\d\d)?\]?(?: ?[-|:])* {{0,2}}",
         r"\[(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)\](?: ?[-|:]+)? ?",
@@ -65,7 +65,7 @@ def strip_prefixes(text: str) -> Stripped:
         groups = found.groupdict()
         number = groups.get("rank") or groups.get("rank2")
         rank = int(number) if number is not None and rank is None else rank
-        who = groups.get("who") or who
+        who = groups.get("who") or who or ("vllm" if groups.get("vllm") is not None else None)
         at = groups.get("at") or at
         begin = found.end()
     return Stripped(text=text[begin:] if begin else text, rank=rank, who=who, at=_sortable(at))

@@ -120,7 +120,16 @@ def _fixes(case: Case) -> tuple[str, ...]:
         return ("reduce_eval_batch", "no_grad_eval", "eval_accumulation_steps", "reduce_batch")
     if case.failure is not None and case.failure.total_bytes is None and family != "torch":
         return ("reduce_batch", "kill_other_process", "fix_cuda_visible_devices", "use_smaller_model")
-    return _of_training(case)
+    return _of_anything(case) if case.phase == "unknown" else _of_training(case)
+
+
+def _of_anything(case: Case) -> tuple[str, ...]:
+    """Give what helps whether it was training or inference, where nothing tells."""
+    if _is_vision(case):
+        return ("reduce_batch", "reduce_resolution", "mixed_precision", "bigger_gpu")
+    if _is_text(case):
+        return ("reduce_batch", "reduce_seq_len", "quantize", "bigger_gpu", "grad_checkpointing")
+    return ("reduce_batch", "quantize", "bigger_gpu", "grad_checkpointing", "mixed_precision")
 
 
 def _of_pictures(case: Case) -> tuple[str, ...]:

@@ -44,19 +44,14 @@ _SMALL_SHARE = 0.3
 
 def _examine(case: Case) -> Assessment | None:
     failure = case.failure
-    if (
-        failure is None
-        or failure.tried_bytes is None
-        or failure.reserved_bytes is None
-        or failure.is_spilling
-    ):
+    if failure is None or failure.tried_bytes is None or failure.is_spilling:
         return None
-    idle = failure.reserved_unallocated_bytes
-    if idle is None or idle < failure.tried_bytes or not failure.reserved_bytes:
+    idle, reserved = failure.reserved_unallocated_bytes, failure.reserved_bytes
+    if idle is None or idle < failure.tried_bytes or reserved == 0:
         return None
     if failure.free_bytes is not None and failure.free_bytes >= failure.tried_bytes:
         return None  # free memory refused it: something else did
-    strength = _strength(failure.tried_bytes, idle, failure.reserved_bytes)
+    strength = _strength(failure.tried_bytes, idle, reserved)
     if strength is None:
         return None
     is_on = failure.is_expandable or case.has("torch.expandable_on")
@@ -64,7 +59,7 @@ def _examine(case: Case) -> Assessment | None:
         *failure_lines(case),
         Evidence(
             source=str(failure.place),
-            says=f"{gib(idle)} lies idle in PyTorch's cache ({100 * idle / failure.reserved_bytes:.0f} % of what it reserved), {gib(failure.tried_bytes)} was asked for",
+            says=f"{gib(idle)} lies idle in PyTorch's cache{_of(idle, reserved)}, {gib(failure.tried_bytes)} was asked for",
             value=idle,
         ),
         *rank_lines(case),
@@ -82,7 +77,13 @@ def _examine(case: Case) -> Assessment | None:
     )
 
 
-def _strength(tried: int, idle: int, reserved: int) -> int | None:
+def _of(idle: int, reserved: int | None) -> str:
+    return f" ({100 * idle / reserved:.0f} % of what it reserved)" if reserved else ""
+
+
+def _strength(tried: int, idle: int, reserved: int | None) -> int | None:
+    if reserved is None:  # a message that was quoted in part
+        return FITS + 6 if tried >= _MIDDLING_BYTES else None
     share = idle / reserved
     if tried <= _SMALL_BYTES:
         return FITS if share >= _SMALL_SHARE else None

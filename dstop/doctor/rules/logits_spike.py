@@ -19,13 +19,15 @@ When it is wrong
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dstop.doctor.arithmetic import gib, is_any_request
 from dstop.doctor.asking import failure_lines, rank_lines
+from dstop.doctor.engines import is_engine
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
-from dstop.doctor.shapes import logits_shape
+from dstop.doctor.shapes import inductor_logits, logits_shape
 from dstop.model.diagnosis import Evidence
 from dstop.units import MIB
 
@@ -36,18 +38,23 @@ _FRAMES = (
     r"cross_entropy|log_softmax|logsumexp|lm_head|logits|log_?probs|logprob|selective_log|entropy_from|gather_log|vocab_parallel|"
     r"nll_loss|CrossEntropy|sampler\.py|softmax\(.*vocab"
 )
+_INNERMOST = re.compile(
+    r"log_softmax\(|cross_entropy\(|logits\.float\(|logprobs? = |lm_head\(|float\(\)\.log"
+)
 _LARGE_SHARE = 0.02
 _LARGE_BYTES = 256 * MIB
 
 
 def _examine(case: Case) -> Assessment | None:
     failure = case.failure
-    if failure is None or failure.tried_bytes is None or is_any_request(failure.tried_bytes):
+    if failure is None or is_any_request(failure.tried_bytes):
         return None
+    if failure.tried_bytes is None:
+        return _without_figures(case)
     if case.phase in {"load", "optimizer", "save", "build"}:
         return None
     frame = case.in_frames(_FRAMES)
-    shape = logits_shape(case)
+    shape = logits_shape(case) or inductor_logits(case)
     share = failure.tried_bytes / failure.total_bytes if failure.total_bytes else 0.0
     if frame is None and shape is None:
         return None
@@ -75,6 +82,20 @@ def _examine(case: Case) -> Assessment | None:
             recovers={"chunked_logprobs": int(failure.tried_bytes * 7 / 8)},
         ),
     )
+
+
+def _without_figures(case: Case) -> Assessment | None:
+    """Answer for an error that is quoted without its figures: the innermost line alone makes logits or their logarithm."""
+    failure = case.failure
+    if failure is None or not case.frames or failure.family != "torch":
+        return None
+    last = case.frames[-1]
+    if _INNERMOST.search(f"{last.function}:{last.code}") is None:
+        return None
+    fixes = ("reduce_max_num_seqs", "enable_chunked_prefill", "lower_gpu_memory_utilization")
+    fixes = fixes if is_engine(case) else ("reduce_batch", "chunked_logprobs", "reduce_seq_len")
+    evidence = (*failure_lines(case), *rank_lines(case))
+    return Assessment(strength=FITS + 7, evidence=evidence, at=failure.place, fixes=prescribe(case, *fixes))
 
 
 RULE = Rule(

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from dstop.doctor.case import Case
 
 _GOOD_PART, _PART, _LITTLE = 0.25, 0.1, 0.15
+_UNNAMED = 0.16
+"""What no message names may be a desktop, or a context larger than most."""
 _FULL = 0.85
 
 
@@ -51,7 +53,7 @@ def _examine(case: Case) -> Assessment | None:
     foreign, own, short = foreign_bytes(case), own_bytes(case) or 0, case.balance.short_bytes or 0
     if not foreign or foreign < short:
         return None
-    strength = _strength(foreign, own, failure.total_bytes)
+    strength = _strength(foreign, own, failure.total_bytes, is_named=bool(failure.others))
     if strength is None:
         return None
     named = [f"process {pid} holds {gib(size)}" for pid, size in failure.others[:4]]
@@ -92,6 +94,12 @@ def _without_figures(case: Case) -> Assessment | None:
         evidence = (*failure_lines(case), Evidence(source=str(failure.place), says=says))
         return Assessment(strength=FITS, evidence=evidence, at=failure.place, fixes=fixes)
     full = case.first("torch.card_full")
+    if (
+        full is not None
+        and failure.family in {"xla", "tensorflow"}
+        and full.place.order > failure.place.order
+    ):
+        return None  # they take the whole card themselves: what was counted afterwards is their own
     used, total = (None, None) if full is None else (full.number("used_bytes"), full.number("total_bytes"))
     if full is None or used is None or not total or used < _FULL * total:
         return None
@@ -109,13 +117,13 @@ def _is_nobody(case: Case) -> bool:
     return failure is not None and not failure.others and failure.process_bytes is not None
 
 
-def _strength(foreign: int, own: int, total: int) -> int | None:
+def _strength(foreign: int, own: int, total: int, *, is_named: bool) -> int | None:
     share = foreign / total
     if share >= _LITTLE and foreign >= own:
         return PROVEN + 3
     if share >= _GOOD_PART:
         return FITS + 3
-    return SUGGESTS + 3 if share >= _PART else None
+    return SUGGESTS + 3 if share >= (_PART if is_named else _UNNAMED) else None
 
 
 RULE = Rule(

@@ -21,7 +21,7 @@ ALLOCATIONS: tuple[Pattern, ...] = (
         rf"(?:\s*PyTorch limit \(set by user-supplied memory fraction\)\s*:\s*(?P<allowed_size>{SIZE}))?",
     ),
     Pattern(
-        "cuda_async", "Allocation on device", r"Allocation on device(?: (?P<device_count>\d+))?\s{0,2}$(?m:)"
+        "cuda_async", "Allocation on device", r"(?m:Allocation on device(?: (?P<device_count>\d+))?\s{0,3}$)"
     ),
     Pattern(
         "cuda_map",
@@ -44,7 +44,7 @@ ALLOCATIONS: tuple[Pattern, ...] = (
     Pattern(
         "cuda",
         "out of memory",
-        r"(?:CUDA|HIP|Cuda|cuda|hip) (?:driver |runtime )?(?:API )?error(?: \(?\d+\)?)?\s?: ?(?:the )?out of memory",
+        r"(?:CUDA|HIP|Cuda|cuda|hip) (?:driver |runtime )?(?:API )?[Ee]rror(?: \(?\d+\)?)?\s?: ?(?:the )?out of memory",
     ),
     Pattern("cuda", "out of memory", r"(?i:cudaError(?:_t)?MemoryAllocation)\b[^\n]{0,40}out of memory"),
     Pattern("cuda", "cudaErrorMemoryAllocation"),
@@ -137,7 +137,7 @@ ALLOCATIONS: tuple[Pattern, ...] = (
     Pattern(
         "tensorflow",
         "OOM when allocating tensor",
-        r"OOM when allocating tensor (?:of|with) shape ?\[(?P<shape>[\d,]{1,80})\](?: and type (?P<dtype>\w{1,20}))?(?: on (?P<where>\S{1,120}))?",
+        r"OOM when allocating tensor(?: (?:of|with) shape ?\[(?P<shape>[\d,]{1,80})\])?(?: and type (?P<dtype>\w{1,20}))?(?: on (?P<where>\S{1,120}))?",
     ),
     Pattern(
         "tensorflow",

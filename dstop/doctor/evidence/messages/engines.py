@@ -76,6 +76,11 @@ _TENSORRT_LLM: tuple[Pattern, ...] = (
     ),
     Pattern(
         "trtllm.no_blocks",
+        "maxTokensInPagedKvCache",
+        r"maxTokensInPagedKvCache \((?P<stored_count>\d+)\) must be large enough to process at least 1 sequence",
+    ),
+    Pattern(
+        "trtllm.no_blocks",
         "free blocks",
         r"Can(?:'t|not) allocate new blocks\. No free blocks left|[Nn]ot enough free blocks[^\n]{0,100}",
     ),

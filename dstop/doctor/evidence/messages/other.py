@@ -9,6 +9,11 @@ _HAS = _TOKENS.format("has")
 _WANTS = _TOKENS.format("wants")
 
 MESSAGES: tuple[Pattern, ...] = (
+    Pattern(
+        "other.setting",
+        "in AlignedAllocator",
+        r"Failed to allocate memory for \w{1,60} with size (?P<tried_bytes>\d{1,15}) and alignment \d{1,6} in AlignedAllocator",
+    ),
     Pattern("other.no_operator", "No operator found for", r"No operator found for `?\w{1,80}"),
     Pattern(
         "other.no_operator",

@@ -8,6 +8,11 @@ from dstop.doctor.evidence.messages.other import MESSAGES
 
 LINES = (
     (
+        "RuntimeError: Failed to allocate memory for batch_prefill_tmp_v with size 435814400 and alignment 16 in AlignedAllocator",
+        "other.setting",
+        {"tried_bytes": 435814400},
+    ),
+    (
         "NotImplementedError: No operator found for `memory_efficient_attention_forward` with inputs:",
         "other.no_operator",
         {},
