@@ -3,9 +3,9 @@
     python benchmarks/doctor_accuracy.py tests/doctor/corpus/serving.json [FILE OR FOLDER ...]
 
 A file holds labels with their logs, a folder `labels.json` and one log a case. A case's cause is right when it is the
-label's, or one that the label calls acceptable for a careful reader of the log alone; a fix is right when one of the first
-three is among the accepted ones. Of a warning from a run that went on, no diagnosis is right, too. `--misses` lists what
-is not.
+label's, or one that the label calls acceptable for a careful reader of the log alone; a fix is right when one of the
+first three is among the accepted ones. Of a warning from a run that went on, no diagnosis is right, too. `--misses`
+lists what is not.
 """
 
 from __future__ import annotations

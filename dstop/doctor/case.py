@@ -142,6 +142,18 @@ class Case:
         numbers = [int(found[1] or found[2]) for found in _STEP.finditer(self.text)]
         return numbers[-1] if numbers else None
 
+    def told_bytes(self, what: str) -> int | None:
+        """Give a counter of the allocator at the failure, as a black box or a printed memory_summary tells it.
+
+        Args:
+            what: allocated, active or requested.
+        """
+        recorded = None if self.failure is None else getattr(self.failure, f"{what}_bytes")
+        printed = self.all(f"torch.summary_{what}")
+        if printed and (recorded is None or what == "allocated"):
+            return printed[-1].number("now_bytes")
+        return recorded if isinstance(recorded, int) else None
+
     # Circumstances ---------------------------------------------------------------------------------------------
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dstop.doctor.case import Case
 from dstop.doctor.diagnose import diagnose
 from dstop.doctor.evidence.collect import Found, facts_of
-from dstop.doctor.sources.incidents import case_of_incidents, notes_of
+from dstop.doctor.sources.incidents import case_of_incidents, differing_settings, notes_of
 from dstop.pytorch.incident.place import is_incident_name
 from dstop.pytorch.incident.read import read_incident
 
@@ -34,7 +34,7 @@ def report_of(
     case = case_of_incidents(incidents)
     found: list[Found] = list(case.found)
     order = sum(one.lines + 2 for one in found)
-    told = [*notes, *notes_of(incidents)]
+    told = [*notes, *differing_settings(incidents), *notes_of(incidents)]
     for log in logs:
         found.append(facts_of(log, order))
         order += len(log.lines) + 1

@@ -28,7 +28,7 @@ _OF_MODELS = words(
     " input batch batched padding special added usage cost ttft tpot latency mode class cls norm special routing score"
     " scores logits gradient capacity pool pools bytes mib gib classification"
 )
-"""Words beside which `token`, `pass` or `private` tell of a model or of memory: `token_embd.weight`, `private_pool_bytes`."""
+"""Words beside which `token`, `pass` or `private` tell of a model or of memory: `token_embd.weight`."""
 
 _FIGURE = re.compile(r"[-+]?\d[\d.,_/:eE+-]*[A-Za-z%]{0,3}", re.ASCII)
 _CODE = re.compile(
@@ -42,8 +42,9 @@ _CODE = re.compile(
 
 _VERSIONED = re.compile(
     r"(?i:(?:[=<>!~]=[ ]?|\bv(?:er(?:sion)?s?)?\.?[ :=\"'(]{0,4}"
-    r"|(?:cu\d{1,3}|cuda|cudnn|cublas|cufft|curand|cusolver|cusparse|cusparselt|nccl|nvjitlink|nvtx|nvrtc|cufile|nvshmem"
-    r"|driver|toolkit|package|release|runtime|cupti|tensorrt|compiler)(?:_v)?[ \t:=(\"'-]{1,60}|[A-Za-z][A-Za-z0-9_]*-))$"
+    r"|(?:cu\d{1,3}|cuda|cudnn|cublas|cufft|curand|cusolver|cusparse|cusparselt|nccl|nvjitlink|nvtx|nvrtc|cufile"
+    r"|nvshmem|driver|toolkit|package|release|runtime|cupti|tensorrt|compiler)(?:_v)?[ \t:=(\"'-]{1,60}"
+    r"|[A-Za-z][A-Za-z0-9_]*-))$"
 )
 _WHEEL = re.compile(r"-(?:py\d|cp\d|none|manylinux)|\.(?:whl|tar)|\+cu")
 _LOCAL = ("127.", "0.0.0.0")  # noqa: S104 - it is what a log says

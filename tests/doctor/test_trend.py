@@ -21,7 +21,7 @@ SEEDS = st.integers(0, 2**32)
 @given(BASES, SLOPES, COUNTS, st.floats(0, 0.3), SEEDS)
 def test_a_steady_ramp_is_full_when_it_says(base, slope, count, noise, seed):
     """With noise far below what is gained, the minutes are right to a sixth."""
-    random = Random(seed)  # noqa: S311 - no secret depends on it
+    random = Random(seed)
     ramp = [base + slope * step + random.uniform(-noise, noise) * slope * 10 for step in range(count)]
     trend = steady_rise(ramp, least_rise=LEAST)
     assert trend is not None
@@ -41,7 +41,7 @@ def test_stairs_are_a_ramp(base, stair_mib, count):
 @given(BASES, st.floats(0, 20 * GIB), COUNTS, SEEDS)
 def test_noise_is_none(base, width, count, seed):
     """However wide it is, what goes up comes down."""
-    random = Random(seed)  # noqa: S311 - no secret depends on it
+    random = Random(seed)
     noise = [base + random.uniform(0, width) for _ in range(count)]
     assert steady_rise(noise, least_rise=LEAST) is None
 

@@ -42,6 +42,24 @@ def notes_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
     )
 
 
+_TELLING = ("NCCL_", "TORCH_NCCL_", "PYTORCH_", "CUDA_", "CUBLAS_")
+_OF_EACH = frozenset(("CUDA_VISIBLE_DEVICES", "NCCL_DEBUG_FILE"))
+"""What each rank has its own of."""
+
+
+def differing_settings(incidents: Iterable[Incident]) -> tuple[str, ...]:
+    """Say which settings differ between the ranks of a job: they must be the same, or some wait for others."""
+    by_rank = {one.rank: one.environment for one in incidents if one.kind == "oom" and one.rank is not None}
+    names = {name for told in by_rank.values() for name in told if name.startswith(_TELLING)} - _OF_EACH
+    said: list[str] = []
+    for name in sorted(names):
+        values = {rank: told.get(name, "unset") for rank, told in sorted(by_rank.items())}
+        if len(set(values.values())) > 1:
+            shown = ", ".join(f"rank {rank}: {value}" for rank, value in list(values.items())[:4])
+            said.append(f"{name} differs between ranks ({shown})")
+    return tuple(said)
+
+
 def _found(incident: Incident, order: int) -> list[Found]:
     if incident.kind == "oom":
         return [_of_black_box(incident, order)]

@@ -68,10 +68,9 @@ class DoctorScreen(ChoiceScreen):
 
     def title_of(self, width: int) -> Line:
         """Say what is listed."""
-        count = "" if self.runs is None else f"{len(self.runs)} "
-        return fit_line(
-            ((f" {count}past crashes that left a black box, newest first", "head"),), width, "head"
-        )
+        count = len(self.runs or ())
+        what = "1 past crash" if count == 1 else f"{count or ''} past crashes".lstrip()
+        return fit_line(((f" {what} that left a black box, newest first", "head"),), width, "head")
 
     def choices(self, width: int) -> list[Line]:
         """A line a run."""

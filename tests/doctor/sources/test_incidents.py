@@ -147,3 +147,14 @@ def test_a_process_finds_itself():
     assert told_apart(processes, 10 * GIB) == (None, tuple(processes))
     assert told_apart(processes, 90 * GIB) == (None, tuple(processes))
     assert told_apart(processes, None) == (None, tuple(processes))
+
+
+def test_settings_that_differ_between_ranks_are_told(tmp_path):
+    """One rank without peer-to-peer is a job whose ranks do not agree."""
+    settings = ({"NCCL_P2P_DISABLE": "1", "CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"})
+    incidents = [
+        black_box(tmp_path, at_ns=NOW + rank, pid=rank + 1, rank=rank, environment=told)
+        for rank, told in enumerate(settings)
+    ]
+    report = report_of((), incidents)
+    assert "NCCL_P2P_DISABLE differs between ranks (rank 0: 1, rank 1: unset)" in report.notes

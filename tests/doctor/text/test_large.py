@@ -136,7 +136,7 @@ def test_the_first_and_the_last_of_many_are_kept() -> None:
 
 def test_no_more_is_kept_than_its_bound() -> None:
     """Every word in every few lines: six megabytes and what begin and end take."""
-    dice = random.Random(3)  # noqa: S311 - not a secret
+    dice = random.Random(3)
     words = [dice.choice(ANCHORS) for _ in range(400_000)]
     data = b"".join(
         word + b" %d some more of the line, which is long %s\n" % (k, b"z" * (k % 90))
@@ -165,7 +165,7 @@ def test_words_of_their_own_come_before_others() -> None:
         assert not any(other in word for other in OTHERS if other != word), word
 
 
-_NOISE = random.Random(1).randbytes(3 * MIB)  # noqa: S311 - not a secret
+_NOISE = random.Random(1).randbytes(3 * MIB)
 SHAPES = {
     "one line": b"step loss 2.31 lr 0.001 " * 150_000,
     "one line that floods": b"step error=0.01 memory=12GB " * 150_000,
@@ -212,7 +212,7 @@ def test_one_line_of_the_whole_log_keeps_its_message() -> None:
 )
 def test_large_bytes_are_a_log_or_are_refused(parts: list[bytes], seed: int) -> None:
     """Nothing but a bounded LogText or a DstopError, whatever the bytes."""
-    dice = random.Random(seed)  # noqa: S311 - not a secret
+    dice = random.Random(seed)
     data = b"".join(dice.choices([*parts, b"some text\n", b" "], k=120_000))
     data += b"text\n" * ((3 * MIB - len(data)) // 5)
     try:

@@ -9,6 +9,7 @@ import io
 import lzma
 import os
 import pickle
+import random
 import subprocess
 import sys
 import threading
@@ -122,11 +123,12 @@ def _zipped() -> bytes:
         (b"LPKSHHRH" + bytes(200), "journalctl"),
         (b"\x89PNG\r\n\x1a\n", "picture"),
         (b"".join(k.to_bytes(4, "little") for k in range(5000)), "binary data"),
-        (os.urandom(100_000), "binary data"),
+        (random.Random(7).randbytes(100_000), "binary data"),
         (bytes(100_000), "nothing but NUL bytes"),
         (bytes(3 << 20), "nothing but NUL bytes"),
         (b"\x28\xb5\x2f\xfd" + bytes(30), "zstd"),
     ],
+    ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "bytes",
 )
 def test_what_is_no_log_is_refused_by_name(data: bytes, what: str) -> None:
     """The error says what it is and what to give instead."""

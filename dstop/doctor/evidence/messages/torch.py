@@ -52,6 +52,24 @@ MESSAGES: tuple[Pattern, ...] = (
         "bytes free",
         r"Memory usage: (?P<free_bytes>\d+) bytes free, (?P<total_bytes>\d+) bytes total",
     ),
+    # torch.cuda.memory_summary(): name, current, peak, total allocated, total freed.
+    Pattern(
+        "torch.summary_allocated",
+        "| Allocated memory",
+        r"\| Allocated memory {1,12}\| {1,12}(?P<now_size>\d{1,9} ?[KMGT]?i?B)",
+    ),
+    Pattern(
+        "torch.summary_active",
+        "| Active memory",
+        r"\| Active memory {1,14}\| {1,12}(?P<now_size>\d{1,9} ?[KMGT]?i?B)",
+    ),
+    Pattern(
+        "torch.summary_requested",
+        "| Requested memory",
+        r"\| Requested memory {1,12}\| {1,12}(?P<now_size>\d{1,9} ?[KMGT]?i?B)",
+    ),
+    Pattern("torch.cycle", "Reference cycle includes a CUDA Tensor"),
+    Pattern("torch.gradients_kept", "set_to_none", r"zero_grad\(set_to_none ?= ?False\)"),
     Pattern("torch.card_full", "MiB", r"(?P<used_mib>\d{3,7}) ?MiB ?[,/] {0,4}(?P<total_mib>\d{3,7}) ?MiB"),
     Pattern("torch.curand", "CURAND_STATUS_", r"CURAND_STATUS_\w{3,40}"),
     Pattern(
