@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
 import json
 import os
 import pickle
 import re
 import stat
-import weakref
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-
-from dstop.pytorch import hook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -360,17 +358,23 @@ def test_a_place_that_others_can_write_is_not_used(hosts: Any, cudasim: Any) -> 
 
 def test_looking_at_the_stacks_keeps_nothing_alive() -> None:
     """A step that failed is freed when its program lets go of it, and not at the next collection of cycles."""
+    program = """
+import gc, weakref
+from dstop.pytorch import hook
 
-    class Held:
-        """Stands for a tensor."""
+class Held:
+    pass
 
-    def failed_step() -> weakref.ref[Held]:
-        held = Held()
-        assert any("failed_step" in place[2] for place in hook.all_stacks()[0]["frames"])
-        return weakref.ref(held)
+def failed_step():
+    held = Held()
+    assert any("failed_step" in place[2] for place in hook.all_stacks()[0]["frames"])
+    return weakref.ref(held)
 
-    gc.disable()
-    try:
-        assert failed_step()() is None
-    finally:
-        gc.enable()
+gc.disable()
+assert failed_step()() is None
+"""
+    environment = os.environ | {"DSTOP_HOOK": "0"}  # it is looked at here, and does not begin
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
