@@ -6,9 +6,9 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from dstop.doctor.balance import balance_of
-from dstop.doctor.frameworks import framework_of
-from dstop.doctor.phases import phase_of
+from dstop.doctor.questions.balance import balance_of
+from dstop.doctor.questions.frameworks import framework_of
+from dstop.doctor.questions.phases import phase_of
 from dstop.model.diagnosis import Balance, Evidence
 
 if TYPE_CHECKING:

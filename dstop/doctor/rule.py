@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dstop.doctor.case import Case
     from dstop.doctor.evidence.facts import Place
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
     from dstop.model.diagnosis import Evidence, Fix
     from dstop.model.finding import Finding
 

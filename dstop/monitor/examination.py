@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.scene import Scene
+from dstop.doctor.live.scene import Scene
 from dstop.monitor.findings import Examiner
 from dstop.monitor.histories import MOST_PROCESSES
 from dstop.monitor.rings import Ring

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dstop.doctor.live import Look, Watch
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
     from dstop.model.finding import Finding
 
 MOST_FINDINGS = 64

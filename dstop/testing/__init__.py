@@ -21,11 +21,13 @@ from dstop.testing.laws import broken_laws, check_sample, check_source
 
 if TYPE_CHECKING:
     from dstop.testing.hostile import frames, gpus, guests, hostile_text, processes, samples
+    from dstop.testing.rules import check_rule
 
 __all__ = [
     "FakeGuests",
     "FakeSource",
     "broken_laws",
+    "check_rule",
     "check_sample",
     "check_source",
     "frames",
@@ -48,10 +50,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the strategies when one is named: a plugin's plain tests need no Hypothesis."""
+    """Load the strategies, and all rules, when they are named: a plugin's plain tests need neither."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - only once a strategy is asked for
 
-    found: object = getattr(import_module("dstop.testing.hostile"), name)
+    module = "rules" if name == "check_rule" else "hostile"
+    found: object = getattr(import_module(f"dstop.testing.{module}"), name)
     return found

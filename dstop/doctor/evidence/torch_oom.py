@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dstop.doctor.evidence.facts import AllocationFailure
 from dstop.doctor.evidence.sizes import NONSENSE_BYTES, SIZE, rounding_bytes, size_bytes
-from dstop.doctor.whose import told_apart
+from dstop.doctor.questions.whose import told_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +132,7 @@ def _with_figures(
         others=others,
         rounding_bytes=sum(rounding_bytes(size) for size in printed.values() if size is not None),
         is_expandable=expandable,
+        is_absurd=figures["tried"] is None,
         is_spilling=total is not None and allocated is not None and allocated > total,
     )
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.frameworks import ENGINES
+from dstop.doctor.questions.frameworks import ENGINES
 from dstop.units import GIB
 
 if TYPE_CHECKING:

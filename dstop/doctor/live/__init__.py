@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
     from dstop.model.finding import Finding
 
     Look = Callable[[Scene], list[Finding]]

@@ -9,7 +9,7 @@ from dstop.model.finding import Finding, Severity
 from dstop.units import bytes_text
 
 if TYPE_CHECKING:
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
 
 OFTEN = 3
 """Flushes within the window: each stops the card, and the next request may be the one that fails."""

@@ -9,7 +9,7 @@ from dstop.model.event import EventKind
 from dstop.model.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
 
 
 def watch(scene: Scene) -> list[Finding]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.doctor.live.scene import usable_bytes
 from dstop.doctor.live.telling import of_gpu, of_process, remedies, who
-from dstop.doctor.scene import usable_bytes
 from dstop.model.finding import Finding, Severity
 from dstop.units import GIB, bytes_text
 
 if TYPE_CHECKING:
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
     from dstop.model.allocator import Allocator
     from dstop.model.process import GpuProcess
 

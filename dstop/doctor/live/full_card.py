@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.scene import usable_bytes
+from dstop.doctor.live.scene import usable_bytes
 from dstop.units import GIB, bytes_text
 
 if TYPE_CHECKING:
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
     from dstop.model.finding import Finding
     from dstop.model.gpu import Gpu
     from dstop.model.process import GpuProcess

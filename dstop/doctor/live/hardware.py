@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.scene import STALE_S
+from dstop.doctor.live.scene import STALE_S
 
 if TYPE_CHECKING:
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
     from dstop.model.evidence import Fix
     from dstop.model.finding import Finding
     from dstop.model.gpu import Gpu

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dstop.units import bytes_text
 
 if TYPE_CHECKING:
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
     from dstop.model.finding import Finding
 
 NEARLY, ALMOST = 0.95, 0.98

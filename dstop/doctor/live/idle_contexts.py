@@ -11,7 +11,7 @@ from dstop.units import GIB, bytes_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
     from dstop.model.process import GpuProcess
 
 LEAST_PROCESSES, LEAST_BYTES = 2, GIB

@@ -9,7 +9,7 @@ from dstop.doctor.live.telling import of_process, remedies, who
 from dstop.model.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
 
 LEAST_RANKS = 3
 IDLE_PCT, BUSY_PCT = 5.0, 50.0

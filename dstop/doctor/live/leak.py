@@ -5,17 +5,17 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
+from dstop.doctor.live.scene import usable_bytes
 from dstop.doctor.live.telling import of_gpu, of_process, remedies, who
-from dstop.doctor.scene import usable_bytes
-from dstop.doctor.trend import LEAST_READINGS, steady_rise
+from dstop.doctor.live.trend import LEAST_READINGS, steady_rise
 from dstop.model.finding import Finding, Severity
 from dstop.units import GIB, MIB, bytes_text, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from dstop.doctor.scene import Scene
-    from dstop.doctor.trend import Trend
+    from dstop.doctor.live.scene import Scene
+    from dstop.doctor.live.trend import Trend
     from dstop.model.process import GpuProcess, ProcessKey
 
     Series = Sequence[float | None]

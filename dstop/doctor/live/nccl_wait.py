@@ -10,7 +10,7 @@ from dstop.model.finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
     from dstop.model.gpu import Gpu
     from dstop.model.process import GpuProcess
 

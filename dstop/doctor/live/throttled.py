@@ -8,7 +8,7 @@ from dstop.doctor.live.telling import of_gpu, remedies
 from dstop.model.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
 
 REASONS = {
     "hw_thermal": ("HOT", "heat (hardware)"),

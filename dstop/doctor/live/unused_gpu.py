@@ -9,7 +9,7 @@ from dstop.model.finding import Finding, Severity
 from dstop.units import GIB, bytes_text, duration_text
 
 if TYPE_CHECKING:
-    from dstop.doctor.scene import Scene
+    from dstop.doctor.live.scene import Scene
 
 LONG_S = 240.0
 """Longer than a checkpoint, a compilation or an evaluation on the host usually is."""

@@ -21,17 +21,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import (
+from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.arithmetic import (
     activation_bytes,
     batch_that_fits,
     checkpointing_recovers_bytes,
     gib,
     is_any_request,
 )
-from dstop.doctor.asking import failure_lines, rank_lines
-from dstop.doctor.engines import is_engine
-from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.frameworks import IMAGE_GENERATORS
+from dstop.doctor.questions.asking import failure_lines, rank_lines
+from dstop.doctor.questions.engines import is_engine
+from dstop.doctor.questions.frameworks import IMAGE_GENERATORS
 from dstop.doctor.rule import DEFAULT, FITS, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.asking import told_by
+from dstop.doctor.questions.xids import OF_LINK, xid_lines, xids_of
 from dstop.doctor.rule import FITS, SAYS_SO, Assessment, Rule
-from dstop.doctor.xids import OF_LINK, xid_lines, xids_of
 
 if TYPE_CHECKING:
     from dstop.doctor.case import Case

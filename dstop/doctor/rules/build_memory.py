@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.asking import told_by
-from dstop.doctor.builds import is_in_build
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.asking import told_by
+from dstop.doctor.questions.builds import is_in_build
 from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, Assessment, Rule
 from dstop.doctor.rules.oom_killer import COMPILERS
 

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.asking import failure_lines, rank_lines
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.frameworks import ENGINES
+from dstop.doctor.questions.asking import failure_lines, rank_lines
+from dstop.doctor.questions.frameworks import ENGINES
 from dstop.doctor.rule import FITS, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.asking import failure_lines, rank_lines
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.rule import FITS, Assessment, Rule
 
 if TYPE_CHECKING:

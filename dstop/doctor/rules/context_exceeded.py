@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.frameworks import ENGINES
-from dstop.doctor.innocent import not_memory
+from dstop.doctor.questions.frameworks import ENGINES
+from dstop.doctor.questions.innocent import not_memory
 from dstop.doctor.rule import PROVEN, Rule
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.innocent import not_memory
+from dstop.doctor.questions.innocent import not_memory
 from dstop.doctor.rule import SAYS_SO, Rule
 
 if TYPE_CHECKING:

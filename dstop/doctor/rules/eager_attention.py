@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib, is_any_request
-from dstop.doctor.asking import failure_lines, rank_lines
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.frameworks import IMAGE_GENERATORS
+from dstop.doctor.questions.arithmetic import gib, is_any_request
+from dstop.doctor.questions.asking import failure_lines, rank_lines
+from dstop.doctor.questions.frameworks import IMAGE_GENERATORS
+from dstop.doctor.questions.shapes import attention_shape
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
-from dstop.doctor.shapes import attention_shape
 from dstop.model.diagnosis import Evidence
 
 if TYPE_CHECKING:

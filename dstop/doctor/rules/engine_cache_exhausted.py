@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.asking import told_by
-from dstop.doctor.engines import share, static_fraction
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.asking import told_by
+from dstop.doctor.questions.engines import share, static_fraction
 from dstop.doctor.rule import PROVEN, Assessment, Rule
 
 if TYPE_CHECKING:

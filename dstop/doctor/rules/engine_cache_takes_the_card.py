@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.asking import failure_lines, rank_lines, told_by
-from dstop.doctor.engines import (
+from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.asking import failure_lines, rank_lines, told_by
+from dstop.doctor.questions.engines import (
     GGML,
     POOL_SIGNS,
     cache_fraction,
@@ -31,7 +32,6 @@ from dstop.doctor.engines import (
     static_fraction,
     utilization,
 )
-from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.rule import DEFAULT, FITS, PROVEN, SUGGESTS, Assessment, Rule
 
 if TYPE_CHECKING:

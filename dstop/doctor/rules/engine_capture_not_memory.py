@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.asking import told_by
-from dstop.doctor.engines import refused_capture
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.asking import told_by
+from dstop.doctor.questions.engines import refused_capture
 from dstop.doctor.rule import FITS, SAYS_SO, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.asking import failure_lines, rank_lines, told_by
-from dstop.doctor.engines import (
+from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.asking import failure_lines, rank_lines, told_by
+from dstop.doctor.questions.engines import (
     GGML,
     engine_phase,
     is_engine,
@@ -30,8 +31,7 @@ from dstop.doctor.engines import (
     static_fraction,
     utilization,
 )
-from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.frameworks import ENGINES
+from dstop.doctor.questions.frameworks import ENGINES
 from dstop.doctor.rule import PROVEN, SAYS_SO, Assessment, Rule
 
 if TYPE_CHECKING:

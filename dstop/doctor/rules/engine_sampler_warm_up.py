@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import failure_lines, rank_lines, told_by
-from dstop.doctor.engines import engine_phase, is_engine, share, utilization
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.arithmetic import gib
+from dstop.doctor.questions.asking import failure_lines, rank_lines, told_by
+from dstop.doctor.questions.engines import engine_phase, is_engine, share, utilization
 from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 from dstop.units import MIB

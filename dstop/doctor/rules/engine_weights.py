@@ -19,10 +19,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib, weights_bytes
-from dstop.doctor.asking import failure_lines, rank_lines, told_by
-from dstop.doctor.engines import GGML, POOL_SIGNS, SERVING_SIGNS, card_bytes, engine_phase, is_engine
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.arithmetic import gib, weights_bytes
+from dstop.doctor.questions.asking import failure_lines, rank_lines, told_by
+from dstop.doctor.questions.engines import (
+    GGML,
+    POOL_SIGNS,
+    SERVING_SIGNS,
+    card_bytes,
+    engine_phase,
+    is_engine,
+)
 from dstop.doctor.rule import FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.asking import told_by
 from dstop.doctor.rule import SAYS_SO, Assessment, Rule
 
 if TYPE_CHECKING:

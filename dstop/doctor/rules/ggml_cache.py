@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import failure_lines, told_by
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.ggml import device_free_bytes, refused_buffer
+from dstop.doctor.questions.arithmetic import gib
+from dstop.doctor.questions.asking import failure_lines, told_by
+from dstop.doctor.questions.ggml import device_free_bytes, refused_buffer
 from dstop.doctor.rule import PROVEN, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -20,18 +20,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import failure_lines, told_by
-from dstop.doctor.engines import GGML, is_engine
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.ggml import died_of_memory, layers_that_fit, refused_buffer
+from dstop.doctor.questions.arithmetic import gib
+from dstop.doctor.questions.asking import failure_lines, told_by
+from dstop.doctor.questions.engines import GGML, is_engine
+from dstop.doctor.questions.ggml import died_of_memory, layers_that_fit, refused_buffer
 from dstop.doctor.rule import FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 
 if TYPE_CHECKING:
     from dstop.doctor.case import Case
     from dstop.doctor.evidence.facts import Place
-    from dstop.doctor.ggml import Buffer
+    from dstop.doctor.questions.ggml import Buffer
 
 _COPIES = 4
 """GGML_SCHED_MAX_COPIES, where the log says that copies are on, and not how many."""

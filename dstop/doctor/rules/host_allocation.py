@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.aftermath import device_failure_before
-from dstop.doctor.arithmetic import gib
 from dstop.doctor.fixes.host import host_fixes, is_windows
+from dstop.doctor.questions.aftermath import device_failure_before
+from dstop.doctor.questions.arithmetic import gib
 from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 from dstop.units import TIB

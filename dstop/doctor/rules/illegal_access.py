@@ -21,12 +21,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.aftermath import device_failure_before
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.frameworks import ENGINES
+from dstop.doctor.questions.aftermath import device_failure_before
+from dstop.doctor.questions.asking import told_by
+from dstop.doctor.questions.frameworks import ENGINES
+from dstop.doctor.questions.xids import OF_CARD, OF_MEMORY, xid_lines, xids_of
 from dstop.doctor.rule import FITS, SAYS_SO, SUGGESTS, Assessment, Rule
-from dstop.doctor.xids import OF_CARD, OF_MEMORY, xid_lines, xids_of
 from dstop.model.diagnosis import Evidence
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import failure_lines, rank_lines
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.frameworks import ENGINES
 from dstop.doctor.live.leak import watch
+from dstop.doctor.questions.arithmetic import gib
+from dstop.doctor.questions.asking import failure_lines, rank_lines
+from dstop.doctor.questions.frameworks import ENGINES
+from dstop.doctor.questions.series import growth_in
 from dstop.doctor.rule import DEFAULT, FITS, PROVEN, SUGGESTS, Assessment, Rule
-from dstop.doctor.series import growth_in
 from dstop.model.diagnosis import Evidence
 
 if TYPE_CHECKING:

@@ -22,12 +22,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib, is_any_request
-from dstop.doctor.asking import failure_lines, rank_lines
-from dstop.doctor.engines import is_engine
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.arithmetic import gib, is_any_request
+from dstop.doctor.questions.asking import failure_lines, rank_lines
+from dstop.doctor.questions.engines import is_engine
+from dstop.doctor.questions.shapes import inductor_logits, logits_shape
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
-from dstop.doctor.shapes import inductor_logits, logits_shape
 from dstop.model.diagnosis import Evidence
 from dstop.units import MIB
 

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import failure_lines
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.placement import contexts_of, is_distributed
+from dstop.doctor.questions.arithmetic import gib
+from dstop.doctor.questions.asking import failure_lines
+from dstop.doctor.questions.placement import contexts_of, is_distributed
 from dstop.doctor.rule import PROVEN, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

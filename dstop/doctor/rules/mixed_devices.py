@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.innocent import not_memory
+from dstop.doctor.questions.innocent import not_memory
 from dstop.doctor.rule import PROVEN, SAYS_SO, Rule
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.aftermath import FAULTS, device_failure_before
-from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.frameworks import ENGINES
+from dstop.doctor.questions.aftermath import FAULTS, device_failure_before
+from dstop.doctor.questions.arithmetic import gib
+from dstop.doctor.questions.asking import told_by
+from dstop.doctor.questions.frameworks import ENGINES
 from dstop.doctor.rule import SAYS_SO, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.aftermath import first_blow
-from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.aftermath import first_blow
+from dstop.doctor.questions.arithmetic import gib
+from dstop.doctor.questions.asking import told_by
 from dstop.doctor.rule import SAYS_SO, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -22,12 +22,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.aftermath import first_blow
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.fixes.waiting import debug_line, timeout_line
+from dstop.doctor.questions.aftermath import first_blow
+from dstop.doctor.questions.asking import told_by
+from dstop.doctor.questions.waits import divergence, late_ranks, waiting_ranks
 from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, SUGGESTS, Assessment, Rule
-from dstop.doctor.waits import divergence, late_ranks, waiting_ranks
 from dstop.model.diagnosis import Evidence
 
 if TYPE_CHECKING:

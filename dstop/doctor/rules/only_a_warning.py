@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.aftermath import FAULTS, NAMED_KILLS, SILENT_KILLS
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.aftermath import FAULTS, NAMED_KILLS, SILENT_KILLS
+from dstop.doctor.questions.asking import told_by
 from dstop.doctor.rule import DEFAULT, FITS, PROVEN, Assessment, Rule
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.host import host_fixes, is_control_group
+from dstop.doctor.questions.arithmetic import gib
+from dstop.doctor.questions.asking import told_by
 from dstop.doctor.rule import PROVEN, SAYS_SO, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -21,7 +21,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.innocent import strength_beside_memory
+from dstop.doctor.questions.innocent import strength_beside_memory
 from dstop.doctor.rule import DEFAULT, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import foreign_bytes, gib, own_bytes
-from dstop.doctor.asking import failure_lines, rank_lines
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.live.unattributed import watch
+from dstop.doctor.questions.arithmetic import foreign_bytes, gib, own_bytes
+from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.rule import FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

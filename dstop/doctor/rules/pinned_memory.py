@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib
 from dstop.doctor.fixes.host import host_fixes
+from dstop.doctor.questions.arithmetic import gib
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

@@ -20,8 +20,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dstop.doctor.frameworks import ENGINES
-from dstop.doctor.innocent import not_memory
+from dstop.doctor.questions.frameworks import ENGINES
+from dstop.doctor.questions.innocent import not_memory
 from dstop.doctor.rule import SAYS_SO, Rule
 
 if TYPE_CHECKING:

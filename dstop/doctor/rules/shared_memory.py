@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.aftermath import device_failure_before
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.aftermath import device_failure_before
+from dstop.doctor.questions.asking import told_by
 from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, SUGGESTS, Assessment, Rule
 
 if TYPE_CHECKING:

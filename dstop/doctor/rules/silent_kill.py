@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.aftermath import FAULTS, SILENT_KILLS, device_failure_before
-from dstop.doctor.asking import told_by
-from dstop.doctor.builds import is_in_build
 from dstop.doctor.fixes.host import host_fixes
+from dstop.doctor.questions.aftermath import FAULTS, SILENT_KILLS, device_failure_before
+from dstop.doctor.questions.asking import told_by
+from dstop.doctor.questions.builds import is_in_build
 from dstop.doctor.rule import DEFAULT, FITS, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 

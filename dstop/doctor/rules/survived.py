@@ -20,8 +20,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.doctor.fixes.prescribe import prescribe
+from dstop.doctor.questions.survival import survived
 from dstop.doctor.rule import PROVEN, SAYS_SO, Assessment, Rule
-from dstop.doctor.survival import survived
 from dstop.model.diagnosis import Evidence
 
 if TYPE_CHECKING:

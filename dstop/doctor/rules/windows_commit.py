@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib
-from dstop.doctor.asking import told_by
 from dstop.doctor.fixes.host import is_windows
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.frameworks import IMAGE_GENERATORS
+from dstop.doctor.questions.arithmetic import gib
+from dstop.doctor.questions.asking import told_by
+from dstop.doctor.questions.frameworks import IMAGE_GENERATORS
 from dstop.doctor.rule import FITS, PROVEN, SAYS_SO, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 from dstop.units import GIB

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from dstop.doctor.case import Case
 from dstop.doctor.evidence.collect import Found, facts_of
 from dstop.doctor.evidence.facts import AllocationFailure, Place, Sign, StackFrame, Trace
+from dstop.doctor.questions.whose import told_apart
 from dstop.doctor.text.read import log_of_text, read_log
-from dstop.doctor.whose import told_apart
 from dstop.errors import DstopError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dstop.doctor.scene import Scene
+from dstop.doctor.live.scene import Scene
 from dstop.testing.build import make_sample
 
 

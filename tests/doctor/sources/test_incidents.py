@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from dstop.doctor.diagnose import diagnose
+from dstop.doctor.questions.whose import told_apart
 from dstop.doctor.read import incident_at, report_of
 from dstop.doctor.sources.incidents import case_of_incidents
 from dstop.doctor.sources.nearby import look_nearby, newest_job
-from dstop.doctor.whose import told_apart
 from dstop.pytorch.incident.place import incident_name
 from dstop.pytorch.incident.read import read_incident
 from dstop.pytorch.incident.write import write_incident

@@ -47,6 +47,7 @@ ALLOCATIONS: tuple[Pattern, ...] = (
         r"(?:CUDA|HIP|Cuda|cuda|hip) (?:driver |runtime )?(?:API )?[Ee]rror(?: \(?\d+\)?)?\s?: ?(?:the )?out of memory",
     ),
     Pattern("cuda", "out of memory", r"(?i:cudaError(?:_t)?MemoryAllocation)\b[^\n]{0,40}out of memory"),
+    Pattern("cuda", "out of memory", r"(?:CUDA|HIP|ROCm) error \d{1,3} at [^\n]{1,200}: out of memory"),
     Pattern("cuda", "cudaErrorMemoryAllocation"),
     Pattern("cuda", "cudaErrorOutOfMemory"),
     Pattern("cuda", "hipErrorOutOfMemory"),

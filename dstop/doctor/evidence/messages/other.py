@@ -70,7 +70,7 @@ MESSAGES: tuple[Pattern, ...] = (
     Pattern(
         "other.context_length",
         "exceed context window",
-        rf"Requested tokens \({_WANTS}\) exceed context window of {_HAS}",
+        rf"Requested tokens (?:\({_WANTS}\) )?exceed context window of {_HAS}",
     ),
     Pattern(
         "other.context_length",

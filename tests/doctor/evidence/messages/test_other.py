@@ -7,6 +7,7 @@ import pytest
 from dstop.doctor.evidence.messages.other import MESSAGES
 
 LINES = (
+    ("ValueError: Requested tokens exceed context window of 512", "other.context_length", {"has_count": 512}),
     (
         "RuntimeError: Failed to allocate memory for batch_prefill_tmp_v with size 435814400 and alignment 16 in AlignedAllocator",
         "other.setting",

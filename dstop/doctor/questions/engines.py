@@ -6,7 +6,7 @@ import re
 from math import ceil
 from typing import TYPE_CHECKING
 
-from dstop.doctor.frameworks import ENGINES
+from dstop.doctor.questions.frameworks import ENGINES
 
 if TYPE_CHECKING:
     from dstop.doctor.case import Case

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dstop.doctor.aftermath import FAULTS, NAMED_KILLS, SILENT_KILLS
+from dstop.doctor.questions.aftermath import FAULTS, NAMED_KILLS, SILENT_KILLS
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
@@ -75,6 +75,13 @@ def _words_at(case: Case, failure: AllocationFailure) -> Sign | None:
     return next((sign for sign in case.all(*_WORDS) if 0 <= sign.place.order - order <= _LINES_AFTER), None)
 
 
+_NODE_ENDED = "Prompt executed"
+_NODE_FAILED = (
+    r"Error occurred when executing|!!! Exception during processing|Error loading|Got an OOM, unloading"
+)
+"""ComfyUI says that a prompt was executed also when one of its nodes failed."""
+
+
 def _progress_after(case: Case, failure: AllocationFailure, *, is_expected: bool) -> Sign | None:
     """Give the sign of progress after a failure.
 
@@ -85,6 +92,7 @@ def _progress_after(case: Case, failure: AllocationFailure, *, is_expected: bool
         sign
         for sign in case.all("progress.step", "progress.done")
         if sign.place.order > failure.place.order
+        and not (_NODE_ENDED in sign.text and case.says(_NODE_FAILED))
         and (failure.rank is None or sign.rank is None or sign.rank == failure.rank)
     ]
     done = next((sign for sign in after if sign.kind == "progress.done"), None)

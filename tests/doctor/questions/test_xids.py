@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dstop.doctor.case import Case
 from dstop.doctor.evidence.collect import facts_of
+from dstop.doctor.questions.xids import NOTICES, OF_CARD, OF_LINK, OF_MEMORY, OF_PROGRAM, xid_lines, xids_of
 from dstop.doctor.text.read import log_of_text
-from dstop.doctor.xids import NOTICES, OF_CARD, OF_LINK, OF_MEMORY, OF_PROGRAM, xid_lines, xids_of
 
 LOG = """NVRM: Xid (PCI:0000:4b:00): 154, GPU recovery action changed from 0x0 (None) to 0x2 (Node Reboot Required)
 NVRM: Xid (PCI:0000:4b:00): 143, pid=1, name=python, init failed

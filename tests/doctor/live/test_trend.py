@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstop.doctor.trend import LEAST_READINGS, MOST_AHEAD, steady_rise
+from dstop.doctor.live.trend import LEAST_READINGS, MOST_AHEAD, steady_rise
 from dstop.units import GIB, MIB
 
 LEAST = 256 * MIB

@@ -6,7 +6,7 @@ import re
 from math import prod
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import is_any_request
+from dstop.doctor.questions.arithmetic import is_any_request
 from dstop.units import GIB, MIB
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.doctor.arithmetic import gib
+from dstop.doctor.questions.arithmetic import gib
 from dstop.model.diagnosis import Evidence
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 
 from dstop.doctor.case import Case
 from dstop.doctor.evidence.collect import facts_of
-from dstop.doctor.survival import survived
+from dstop.doctor.questions.survival import survived
 from dstop.doctor.text.read import log_of_text
 
 OOM = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstop.doctor.balance import balance_of
 from dstop.doctor.evidence.facts import AllocationFailure, Place
+from dstop.doctor.questions.balance import balance_of
 from dstop.units import GIB, MIB
 
 PLACE = Place(source="x")

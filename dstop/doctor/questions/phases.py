@@ -16,7 +16,7 @@ _PHASES: tuple[tuple[str, str], ...] = (
     ),
     (
         "save",
-        r"save_(?:checkpoint|model|pretrained|16bit_model|to_file|state|lora)|_save\b|_save_checkpoint|get_state_dict|full_state_dict|summon_full_params|\bstate_dict\(\)|consolidate|torch\.save|merge_and_unload",
+        r"save_(?:checkpoint|model|pretrained|16bit_model|to_file|state|lora)|_save\b|_save_checkpoint|get_state_dict|_?full_(?:pre_|post_)?state_dict|_state_dict_utils|summon_full_params|\bstate_dict\(\)|consolidate|torch\.save|merge_and_unload",
     ),
     ("capture", r"capture_model|cuda_?graph|CUDAGraph|\.capture\(|capture_one_batch|graph_pool"),
     (

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from dstop.doctor.arithmetic import (
+from dstop.doctor.case import Case
+from dstop.doctor.diagnose import diagnose_logs
+from dstop.doctor.evidence.collect import facts_of
+from dstop.doctor.questions.arithmetic import (
     batch_that_fits,
     checkpointing_recovers_bytes,
     training_state_bytes,
     weights_bytes,
 )
-from dstop.doctor.case import Case
-from dstop.doctor.diagnose import diagnose_logs
-from dstop.doctor.evidence.collect import facts_of
-from dstop.doctor.series import growth_in
-from dstop.doctor.shapes import attention_shape, logits_shape
+from dstop.doctor.questions.series import growth_in
+from dstop.doctor.questions.shapes import attention_shape, logits_shape
 from dstop.doctor.text.read import log_of_text
 from dstop.units import GIB
 

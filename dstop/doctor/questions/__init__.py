@@ -1,0 +1,1 @@
+"""What rules ask of a case: sums, shapes, who failed first, what ran, in which phase, and whose memory it was."""
