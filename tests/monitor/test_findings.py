@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dstop.doctor.live import WATCHES, Watch, load
+from dstop.doctor.live.scene import Scene
 from dstop.doctor.rules import rule_of
-from dstop.doctor.scene import Scene
 from dstop.model.event import EventKind
 from dstop.model.finding import Finding, Severity
 from dstop.monitor import Monitor
