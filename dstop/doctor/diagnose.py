@@ -55,7 +55,7 @@ def _diagnosis(case: Case, rule: Rule, answer: Assessment) -> Diagnosis:
         subcause=answer.subcause,
         title=answer.title or rule.title,
         confidence=answer.confidence,
-        evidence=answer.evidence,
+        evidence=tuple(dict.fromkeys(answer.evidence)),
         against=answer.against,
         balance=case.balance
         if case.balance.total_bytes and case.balance.allocated_bytes is not None
