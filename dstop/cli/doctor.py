@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FINDINGS = 3
 """The exit code when there is a finding."""
 
+_PIPE_PATIENCE_S = 1.0
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _AGE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s?([smhdw])")
 
@@ -113,14 +115,29 @@ def _driver() -> Source:
 
 
 def _has_input() -> bool:
-    """Whether standard input is a pipe or a file: then it is the log, as of every other filter."""
-    import stat  # noqa: PLC0415 - of one line
+    """Whether something is piped in: then it is the log, as of every other filter.
+
+    Over ssh without a terminal, in cron and under supervisors standard input is a pipe that stays open and gives
+    nothing: who pipes in what comes late names `-`.
+    """
+    import fcntl  # noqa: PLC0415 - of few lines
+    import select  # noqa: PLC0415 - as above
+    import stat  # noqa: PLC0415 - as above
+    import termios  # noqa: PLC0415 - as above
 
     try:
-        mode = os.fstat(sys.stdin.fileno()).st_mode
+        descriptor = sys.stdin.fileno()
+        told = os.fstat(descriptor)
+        if stat.S_ISREG(told.st_mode):
+            return told.st_size > 0
+        if not (stat.S_ISFIFO(told.st_mode) or stat.S_ISSOCK(told.st_mode)):
+            return False
+        if not select.select([descriptor], [], [], _PIPE_PATIENCE_S)[0]:
+            return False
+        waiting = fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4))
     except (OSError, ValueError, AttributeError):
         return False
-    return stat.S_ISFIFO(mode) or (stat.S_ISREG(mode) and os.fstat(sys.stdin.fileno()).st_size > 0)
+    return any(waiting)  # readable, and nothing in it: its other end is closed
 
 
 def _opened(sources: Sequence[str]) -> tuple[list[LogText], list[Incident], list[int]]:

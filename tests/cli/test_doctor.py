@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -78,6 +79,40 @@ def test_what_is_piped_in_is_read(dstop, monkeypatch):
     said = dstop("doctor", "-")
     assert said.code == 3
     assert "standard input:1:" in said.out
+
+
+def _piped(text, folder, *, closes):
+    """Run without naming a log, with a pipe for standard input."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "dstop", "doctor", "--no-kernel", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+        text=True,
+        env=os.environ | {"DSTOP_INCIDENTS": str(folder / "i"), "XDG_RUNTIME_DIR": str(folder)},
+    )
+    if text:
+        child.stdin.write(text)
+        child.stdin.flush()
+    if closes:
+        child.stdin.close()
+        child.stdin = None
+        out, _ = child.communicate(timeout=60)
+    else:
+        out = child.stdout.read()
+        child.communicate(timeout=60)
+    return json.loads(out)
+
+
+def test_a_pipe_is_read_unasked(tmp_path):
+    """`kubectl logs pod | dstop doctor` needs no `-` where the log is there."""
+    assert _piped(CRASH, tmp_path, closes=True)["sources"] == ["standard input"]
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_pipe_that_gives_nothing_is_no_log(tmp_path, closes):
+    """Over ssh standard input stays open and says nothing: what lies nearby is looked at, and nothing hangs."""
+    assert "standard input" not in _piped("", tmp_path, closes=closes)["sources"]
 
 
 def test_several_logs_are_one_case(dstop, tmp_path):
