@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
@@ -19,7 +20,7 @@ _Any = TypeVar("_Any")
 
 
 def redacted(value: _Any, redactor: Redactor) -> _Any:
-    """Give the value with every text in it redacted; figures, names of fields and shapes stay."""
+    """Give the value with every text in it redacted; figures stay, but for those that JSON cannot say."""
     found: Any = _redacted(value, redactor)
     return found  # type: ignore[no-any-return]
 
@@ -31,9 +32,7 @@ def redacted_incident(incident: Incident, redactor: Redactor) -> Incident:
 
 
 def _redacted(value: object, redactor: Redactor) -> object:
-    if isinstance(value, Enum):
-        return value
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, Enum):
         return _text(value, redactor)
     if isinstance(value, tuple):
         return tuple(_redacted(item, redactor) for item in value)
@@ -43,7 +42,7 @@ def _redacted(value: object, redactor: Redactor) -> object:
         return replace(
             value, **{one.name: _redacted(getattr(value, one.name), redactor) for one in fields(value)}
         )
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _of_name(name: str, value: object, redactor: Redactor) -> object:

@@ -1,4 +1,7 @@
-"""A zip for a colleague: the report, and the evidence it stands on, with secrets, names and addresses hidden."""
+"""Everything a colleague needs to look at a failure, in one file that may leave the machine.
+
+What is in it was read and written anew: no byte of a log, an incident or a snapshot is copied.
+"""
 
 from __future__ import annotations
 
@@ -6,120 +9,162 @@ import io
 import json
 import re
 import zipfile
-from dataclasses import fields, is_dataclass
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dstop.doctor.redact_text import Redactor
+from dstop.doctor.redact_value import redacted, redacted_incident
+from dstop.errors import DstopError
+from dstop.export.bundle_readme import Left, readme_text
 from dstop.export.doctor_html import report_html
 from dstop.export.doctor_json import report_object
 from dstop.export.doctor_markdown import report_markdown
-from dstop.model.diagnosis import Confidence, Report
+from dstop.export.incident_json import incident_text
+from dstop.export.values import clean
+from dstop.units import KIB, MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from dstop.doctor.text.values import LogText
+    from dstop.model.diagnosis import Report
     from dstop.pytorch.incident.values import Incident
 
-_MOST_BYTES = 64 << 20
-"""Of all that is packed: what a mail or an issue tracker takes is less."""
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The same bundle of the same evidence is the same file."""
-_README = """What dstop doctor found, and what it stands on.
-
-report.html   the report; opens without a network
-report.md     the same for an issue tracker
-report.json   the same for programs
-logs/         the lines that were read, with their numbers in the log
-incidents/    black boxes, as they were understood
-
-Hidden: tokens, passwords and keys; names of people in paths; e-mail and network addresses. One person, or one address,
-has one name throughout. What is secret and does not look so may be left: look before you send it.
-Memory snapshots are not in it; they lie beside the incidents that are named in the report.
-"""
+LOGS_BYTES = 4 * MIB
+"""Of the text of all logs together; one that has more keeps its beginning and its end."""
+_PREFIX = 11
+"""What a line has beside its text: its number and a bar, which dstop reads past as it does with those of launchers."""
+MOST_LOGS = 64
+MOST_INCIDENTS = 32
+_OUTPUT_BYTES = 512 * KIB
+_TEXTS = ("output", "summary", "stacks")
+"""What an incident may have beside its record, and is text."""
+_TIME = (1980, 1, 1, 0, 0, 0)
+"""The earliest that a zip can say: the same input gives the same bytes."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 60
+_FILE_MODE = 0o100644 << 16
 
 
 def bundle_bytes(report: Report, logs: Sequence[LogText], incidents: Sequence[Incident]) -> bytes:
-    """Pack a bundle; of more than 64 MiB the last logs are left out, and README says so."""
+    """Pack a report with what it was made from, without secrets and without people."""
     redactor = Redactor()
-    hidden = _hidden(report, redactor)
+    left: list[Left] = []
+    shown = redacted(report, redactor)
     members = {
-        "report.html": report_html(hidden),
-        "report.md": report_markdown(hidden),
-        "report.json": json.dumps(report_object(hidden), indent=1) + "\n",
+        "report.json": json.dumps(report_object(shown), indent=1, allow_nan=False) + "\n",
+        "report.md": report_markdown(shown),
+        "report.html": report_html(shown),
     }
-    for number, incident in enumerate(incidents):
-        members[f"incidents/{number:02d}-{_safe(incident.name)}.json"] = (
-            json.dumps(_plain(incident, redactor), indent=1) + "\n"
-        )
-    left_out: list[str] = []
-    used = sum(len(text) for text in members.values())
-    for number, log in enumerate(logs):
-        text = _numbered(log, redactor)
-        used += len(text)
-        if used > _MOST_BYTES:
-            left_out.append(f"left out, as too large: {redactor.line(log.name)}")
-            continue
-        members[f"logs/{number:02d}-{_safe(redactor.line(log.name))}.txt"] = text
-    members["README.txt"] = _README + "".join(f"{line}\n" for line in left_out)
-    return _zipped(members)
-
-
-def _zipped(members: Mapping[str, str]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(members):
-            archive.writestr(
-                zipfile.ZipInfo(name, _EPOCH), members[name].encode(errors="replace"), zipfile.ZIP_DEFLATED
+    members |= dict(_logs(logs[:MOST_LOGS], redactor))
+    for place, incident in enumerate(incidents[:MOST_INCIDENTS]):
+        members |= dict(_incident(incident, f"incidents/{place:02}-{_safe(incident.name)}", redactor, left))
+    for what, given, most in (("logs", logs, MOST_LOGS), ("incidents", incidents, MOST_INCIDENTS)):
+        if len(given) > most:
+            left.append(
+                Left(name=f"{len(given) - most} of the {what}", why=f"only the first {most} are kept")
             )
-    return packed.getvalue()
+    packed = {name: clean(text).encode() for name, text in members.items()}
+    packed["README.txt"] = readme_text(
+        {name: len(data) for name, data in packed.items()}, redactor.counts, left
+    ).encode()
+    return _zip(packed)
 
 
-def _hidden(report: Report, redactor: Redactor) -> Report:
-    """Give the report with every text of it redacted; figures stay."""
-    hidden = _map_texts(report, redactor)
-    if not isinstance(hidden, Report):
-        raise TypeError("a report is still a report when its texts are hidden")
-    return hidden
+def _zip(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(members):
+            info = zipfile.ZipInfo(name, _TIME)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = 3
+            info.external_attr = _FILE_MODE
+            archive.writestr(info, members[name])
+    return file.getvalue()
 
 
-def _map_texts(value: Any, redactor: Redactor) -> Any:
-    if isinstance(value, str):
-        return value if isinstance(value, Confidence) else redactor.line(value)
-    if isinstance(value, tuple):
-        return tuple(_map_texts(item, redactor) for item in value)
-    if isinstance(value, dict):
-        return {name: _map_texts(item, redactor) for name, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return type(value)(
-            **{field.name: _map_texts(getattr(value, field.name), redactor) for field in fields(value)}
+def _logs(logs: Sequence[LogText], redactor: Redactor) -> Iterator[tuple[str, str]]:
+    for place, log in enumerate(logs):
+        shown = redactor.line(log.name)
+        yield (
+            f"logs/{place:02}-{_safe(shown)}.txt",
+            "\n".join(_log(log, shown, redactor, LOGS_BYTES // len(logs))) + "\n",
         )
-    return value
 
 
-def _plain(value: Any, redactor: Redactor) -> Any:
-    """Give a value as JSON takes it: it was parsed, and is written anew, so that nothing unknown goes with it."""
-    if isinstance(value, bool | int | float) or value is None:
-        return value
-    if isinstance(value, dict):
-        return {redactor.line(str(name)): _plain(item, redactor) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item, redactor) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name), redactor) for field in fields(value)}
-    return redactor.line(str(value))
+def _log(log: LogText, name: str, redactor: Redactor, most: int) -> Iterator[str]:
+    yield f"# {name}: {len(log.lines):,} of {log.total_lines:,} lines, of {log.total_bytes:,} bytes"
+    for note in log.notes:
+        yield f"# {redactor.line(note)}"
+    texts = [line.text for line in log.lines]
+    begin, end = _kept(texts, most)
+    parts = [*log.lines[:begin], None, *log.lines[end:]] if begin < end else list(log.lines)
+    shown = redactor.lines("" if line is None else line.text[:most] for line in parts)
+    for line, text in zip(parts, shown, strict=True):
+        if line is None:
+            yield f"# {end - begin:,} lines are left out here: the bundle has a bound"
+        else:
+            yield text if line.number is None else f"{line.number:<7} | {text}".rstrip()
 
 
-def _numbered(log: LogText, redactor: Redactor) -> str:
-    hidden = redactor.lines(line.text for line in log.lines)
-    numbers = ("" if line.number is None else str(line.number) for line in log.lines)
-    lines = [f"{number:>9}  {text}" for number, text in zip(numbers, hidden, strict=True)]
-    notes = [f"# {redactor.line(note)}" for note in log.notes]
-    return "\n".join([*notes, *lines]) + "\n"
+def _kept(texts: Sequence[str], most: int) -> tuple[int, int]:
+    """Give which lines are left out, so that half of the room goes to the beginning and half to the end."""
+    if sum(len(text) + _PREFIX for text in texts) <= most:
+        return len(texts), len(texts)
+    begin, room = 0, most // 2
+    while begin < len(texts) and (room := room - len(texts[begin]) - _PREFIX) >= 0:
+        begin += 1
+    end, room = len(texts), most // 2
+    while end > begin and (room := room - len(texts[end - 1]) - _PREFIX) >= 0:
+        end -= 1
+    return begin, end
+
+
+def _incident(
+    incident: Incident, name: str, redactor: Redactor, left: list[Left]
+) -> Iterator[tuple[str, str]]:
+    files: dict[str, str] = {}
+    for role in _TEXTS:
+        if role in incident.files and (text := _text_of(incident, role, redactor, left)) is not None:
+            files[role] = f"{name}-{role}.txt".rpartition("/")[2]
+            yield f"{name}-{role}.txt", text
+    if "snapshot" in incident.files:
+        size = _size(incident, incident.files["snapshot"])
+        left.append(
+            Left(
+                name=f"the memory snapshot of {incident.name}",
+                why="it may be large, and names code",
+                bytes=size,
+            )
+        )
+    yield f"{name}.json", incident_text(redacted_incident(incident, redactor), files)
+
+
+def _text_of(incident: Incident, role: str, redactor: Redactor, left: list[Left]) -> str | None:
+    from dstop.doctor.text.read import log_of_text  # noqa: PLC0415 - only where an incident has text
+    from dstop.pytorch.incident.read import read_file  # noqa: PLC0415 - as above
+
+    try:
+        data = read_file(incident, role, _OUTPUT_BYTES)
+    except DstopError:
+        size = _size(incident, incident.files[role])
+        left.append(
+            Left(name=f"the {role} of {incident.name}", why="it is too large, or cannot be read", bytes=size)
+        )
+        return None
+    if data is None:
+        return None
+    lines = log_of_text(data.decode(errors="replace"), role).lines
+    return "\n".join(redactor.lines(line.text for line in lines)) + "\n"
+
+
+def _size(incident: Incident, name: str) -> int | None:
+    try:
+        return (incident.directory / _safe(name)).lstat().st_size
+    except OSError:
+        return None
 
 
 def _safe(name: str) -> str:
-    """Give a name of a member: letters of one file's name, whatever the path was."""
-    last = PurePath(name).name or "log"
-    return re.sub(r"[^A-Za-z0-9._-]", "_", last).lstrip(".")[:80] or "log"
+    """Give the last part of a path as a name that no system takes for anything but a file's."""
+    base = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+    return _UNSAFE.sub("-", base).strip(".-")[-_LONGEST_NAME:].lstrip(".-") or "unnamed"

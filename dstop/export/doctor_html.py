@@ -1,174 +1,256 @@
-"""The incident report as one page: it opens without a network, and runs nothing but its own few lines.
-
-Whatever an incident holds is text: it is escaped where it is written, and the page's policy lets no other style,
-script, picture or connection be.
-"""
+"""A report as one HTML file that opens anywhere: it loads nothing, runs nothing but its copy buttons, and prints."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from importlib.resources import files
+from typing import TYPE_CHECKING
 
+import dstop
 from dstop.doctor.rules import rule_of
 from dstop.draw.balance_bar import amount_text
-from dstop.draw.line import clean
-from dstop.export.doctor_page import SCRIPT, STYLE
+from dstop.draw.palette import DARK, LIGHT
+from dstop.export.doctor_bar_svg import bar_svg, letters, swatch
+from dstop.export.doctor_tables import (
+    known_facts,
+    share_text,
+    sheet_of,
+    unknown_facts,
+    where_text,
+    worth_text,
+)
+from dstop.export.markup import Markup, element, joined, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from dstop.export.doctor_tables import Sheet
     from dstop.model.diagnosis import Balance, Diagnosis, Evidence, Fix, Report
 
-_WIDTH = 1000.0
-_VERSION = "https://www.w3.org/2000/svg"
-
-
-class _Part(NamedTuple):
-    """A part of the balance sheet: its name, its bytes, and the key of its colour."""
-
-    name: str
-    amount: int
-    key: str
+_ROLES = {
+    "text": "", "title": "title", "dim": "dim", "ok": "ok", "warn": "warn", "bad": "bad", "live": "seg.a",
+    "pools": "seg.private", "cached": "seg.cached", "outside": "seg.not_torch", "others": "seg.b",
+    "nobody": "seg.unattributed", "free": "seg.free", "untold": "seg.reserved",
+}  # fmt: skip
+"""The colours of the screen, by the names that the style sheet has for them."""
+_BADGES = {"certain": "badge.bad", "likely": "badge", "possible": "badge.note"}
 
 
 def report_html(report: Report) -> str:
-    """Write the page."""
-    first = report.diagnoses[0] if report.diagnoses else None
-    title = "No failure that dstop knows was found" if first is None else first.title
-    body = [f"<header>{_head(first, title)}</header>"]
-    if first is not None:
-        body += _diagnosis(first)
-    if report.diagnoses[1:]:
-        body.append("<h2>If not that</h2>")
-    for other in report.diagnoses[1:]:
-        body.append(f"<details><summary>{_text(other.title)} ({other.confidence})</summary>")
-        body += [*_diagnosis(other), "</details>"]
-    body += _around(report)
-    return _page(title, "\n".join(body))
+    """Write a report as a page.
 
-
-def _page(title: str, body: str) -> str:
-    own = f"style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}"
-    policy = f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(title)}: dstop doctor</title>\n<style>{STYLE}</style></head>\n"
-        f"<body><main>\n{body}\n"
-        '<footer class="meta">Written by dstop doctor. Every figure names where it was found.</footer>\n'
-        f"</main><script>{SCRIPT}</script></body></html>\n"
+    Style and script are allowed by their hashes alone: even if text became markup, the browser would not run it.
+    """
+    style, script = _style(), _file("doctor_report.js")
+    allowed = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; {_NO_MORE}"
+    title = report.diagnoses[0].title if report.diagnoses else _NOTHING
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=allowed),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", one_line(f"{title} · dstop")),
+        Markup(f"<style>{style}</style>"),
     )
+    body = element("body", element("main", *_main(report)), Markup(f"<script>{script}</script>"))
+    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+
+
+_NO_MORE = "base-uri 'none'; form-action 'none'"
+_NOTHING = "No failure that dstop knows was found"
+
+
+def _style() -> str:
+    light, dark = _variables(LIGHT), _variables(DARK)
+    chosen = f":root{{{light}}}\n@media screen and (prefers-color-scheme: dark){{:root{{{dark}}}}}\n"
+    return chosen + _file("doctor_report.css")
+
+
+def _variables(palette: Mapping[str, str]) -> str:
+    colours = {name: palette[role].split(" on ")[0].split()[-1] for name, role in _ROLES.items()}
+    colours["paper"] = palette[""].rpartition(" on ")[2]
+    for word, role in _BADGES.items():
+        front, _, back = palette[role].partition(" on ")
+        colours[f"{word}-text"], colours[f"{word}-back"] = front.split()[-1], back
+    return "".join(f"--{name}:{colour};" for name, colour in colours.items())
+
+
+def _file(name: str) -> str:
+    return files("dstop.export").joinpath(name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:
-    """Give what a Content-Security-Policy names inline text by (W3C, CSP level 3, section 6.7.3)."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _text(text: str) -> str:
-    """Write text from outside as text, wherever it stands in the page."""
-    return escape(" ".join(clean(text).split()), quote=True)
+def _main(report: Report) -> Iterator[Markup]:
+    yield element("p", element("b", "dstop"), " incident report", class_="over")
+    if not report.diagnoses:
+        yield element("h1", _NOTHING)
+    else:
+        first, *others = report.diagnoses
+        yield element("header", element("h1", one_line(first.title)), _verdict(first))
+        if first.balance is not None:
+            yield _figures(first.balance)
+        yield from _diagnosis(first, "h2", skip=None)
+        if others:
+            yield element("h2", "If not that")
+            yield from (_folded(one, first.balance) for one in others)
+        yield from _page(first.rule)
+    yield from _facts(report)
+    yield _footer(report.sources)
 
 
-def _head(one: Diagnosis | None, title: str) -> str:
-    if one is None:
-        return f"<h1>{_text(title)}</h1>"
-    where = [
-        one.phase,
-        None if one.rank is None else f"rank {one.rank} failed first",
-        None if one.device is None else f"cuda:{one.device}",
+def _verdict(one: Diagnosis) -> Markup:
+    where = where_text(one)
+    parts = [element("span", one.confidence, class_=f"word {one.confidence}"), element("span", one.rule)]
+    parts.append(element("span", one_line(one.cause + (f" ({one.subcause})" if one.subcause else ""))))
+    if where:
+        parts.append(element("span", one_line(where)))
+    return element("p", *_spaced(parts), class_="verdict")
+
+
+def _spaced(parts: Sequence[Markup]) -> Iterator[str]:
+    """Part what the style sheet puts apart also for whoever reads without it."""
+    for place, part in enumerate(parts):
+        yield from (" ", part) if place else (part,)
+
+
+def _figures(balance: Balance) -> Markup:
+    known = (
+        ("asked for", balance.tried_bytes, ""),
+        ("free", balance.free_bytes, ""),
+        ("short", balance.short_bytes, "short"),
+        ("the card", balance.total_bytes, ""),
+    )
+    shown = [
+        element("div", element("dt", name), element("dd", amount_text(count)), class_=sign or None)
+        for name, count, sign in known
+        if count is not None
     ]
-    words = ", ".join(_text(part) for part in where if part)
-    cause = _text(one.cause + (f" ({one.subcause})" if one.subcause else ""))
-    return (
-        f'<span class="badge {one.confidence}">{one.confidence}</span><h1>{_text(title)}</h1>'
-        f'<p class="meta">{_text(one.rule)} {cause}{"; " + words if words else ""}</p>'
-    )
+    return element("dl", *shown, class_="figures")
 
 
-def _diagnosis(one: Diagnosis) -> Iterator[str]:
-    yield '<h2>What proves it</h2><ul class="evidence">'
-    yield from (_evidence(item) for item in one.evidence)
-    yield "</ul>"
-    if one.balance is not None and one.balance.total_bytes:
-        yield _balance(one.balance, one.balance.total_bytes)
-    for text in one.against:
-        yield f'<p class="against">✗ {_text(text)}</p>'
+def _diagnosis(one: Diagnosis, heading: str, *, skip: Balance | None) -> Iterator[Markup]:
+    sheet = sheet_of(one.balance)
+    if sheet is not None and one.balance is not None and one.balance != skip:
+        yield element(heading, "Where the memory was")
+        yield from _sheet(sheet, one.balance)
+    if one.evidence:
+        yield element(heading, "Evidence")
+        yield element("ul", *map(_evidence, one.evidence), class_="evidence")
+    if one.against:
+        yield element(heading, "What speaks against it")
+        yield element("ul", *(element("li", one_line(text)) for text in one.against), class_="against")
     if one.fixes:
-        yield "<h2>What helps, the smallest change first</h2><ol>"
-        yield from (_fix(fix) for fix in one.fixes)
-        yield "</ol>"
-    rule = rule_of(one.rule)
-    if rule is not None:
-        told = f"<summary>How it was told: {_text(rule.id)} {_text(rule.name)}</summary>"
-        yield f'<details>{told}<div class="page">{escape(rule.text, quote=True)}</div></details>'
+        yield element(heading, "What helps, the smallest change first")
+        yield element("ol", *map(_fix, one.fixes), class_="fixes")
 
 
-def _evidence(item: Evidence) -> str:
-    return f'<li><span class="place">{_text(item.source)}</span><span class="says">{_text(item.says)}</span></li>'
-
-
-def _fix(fix: Fix) -> str:
-    worth = ""
-    if fix.recovers_bytes is not None:
-        role = ' class="enough"' if fix.is_enough else ""
-        short = f" of the {amount_text(fix.short_bytes)} short" if fix.short_bytes else ""
-        worth = f": <span{role}>recovers {amount_text(fix.recovers_bytes)}{short}</span>"
-    command = "" if fix.command is None else f'<pre class="command"><code>{_text(fix.command)}</code></pre>'
-    cost = f'<span class="cost">costs: {_text(fix.cost)}</span>' if fix.cost else ""
-    return f"<li>{_text(fix.title)}{worth}{command}{cost}</li>"
-
-
-def _balance(balance: Balance, total: int) -> str:
-    parts = [part for part in _parts(balance) if part.amount > 0]
-    drawn: list[str] = []
-    left = 0.0
-    for part in parts:
-        width = min(_WIDTH - left, _WIDTH * part.amount / total)
-        drawn.append(f'<rect class="k-{part.key}" x="{left:.2f}" y="0" width="{width:.2f}" height="38"/>')
-        left += width
-    label = "; ".join(f"{part.name} {amount_text(part.amount)}" for part in parts)
-    legend = "".join(_legend(part) for part in parts)
-    asked = "" if balance.tried_bytes is None else f", {amount_text(balance.tried_bytes)} was asked for"
-    return (
-        "<h2>Where the memory was</h2><figure>"
-        f'<svg xmlns="{_VERSION}" viewBox="0 0 {_WIDTH:.0f} 38" preserveAspectRatio="none"'
-        f' role="img" aria-label="{escape(label)}">{"".join(drawn)}</svg>'
-        f'<ul class="legend">{legend}</ul><figcaption>{amount_text(total)} on the card{asked}</figcaption></figure>'
+def _sheet(sheet: Sheet, balance: Balance) -> Iterator[Markup]:
+    yield bar_svg(sheet, balance)
+    names = letters(sheet)
+    rows = [
+        element(
+            "tr",
+            element("td", names[part.id], class_="key"),
+            element("td", swatch(part.id), part.name, class_="part"),
+            element("td", amount_text(part.bytes), class_="n"),
+            element("td", share_text(part.bytes, sheet.total_bytes), class_="n"),
+        )
+        for part in sheet.parts
+    ]
+    total = element(
+        "tr",
+        element("td", class_="key"),
+        element("th", "the card", scope="row", class_="part"),
+        element("td", amount_text(sheet.total_bytes), class_="n"),
+        element("td", "100 %", class_="n"),
     )
+    yield element("table", element("tbody", *rows), element("tfoot", total))
+    if sheet.excess_bytes:
+        yield element(
+            "p",
+            f"The parts exceed the card by {amount_text(sheet.excess_bytes)}: memory was spilled to the host.",
+        )
 
 
-def _legend(part: _Part) -> str:
-    key = f'<span class="key k-{part.key}"></span>'
-    return f"<li>{key}<b>{amount_text(part.amount)}</b><span>{part.name}</span></li>"
+def _evidence(item: Evidence) -> Markup:
+    return element("li", element("code", one_line(item.source)), " ", element("span", one_line(item.says)))
 
 
-def _parts(balance: Balance) -> Iterator[_Part]:
-    yield _Part("live tensors", balance.allocated_bytes or 0, "a")
-    yield _Part("in private pools", balance.private_pool_bytes or 0, "b")
-    yield _Part("cached by PyTorch", balance.cached_bytes or 0, "c")
-    yield _Part("not PyTorch's", balance.not_pytorch_bytes or 0, "n")
-    yield _Part("other processes", balance.others_bytes or 0, "o")
-    yield _Part("nobody's by name", balance.unattributed_bytes or 0, "u")
-    yield _Part("free", balance.free_bytes or 0, "f")
+def _fix(fix: Fix) -> Markup:
+    parts = [element("h4", one_line(fix.title))]
+    worth = worth_text(fix)
+    if worth:
+        parts.append(element("p", worth, *_enough(fix), class_="worth"))
+    if fix.command is not None:
+        button = element("button", "Copy", type="button", class_="copy", hidden="")
+        parts.append(element("div", element("pre", element("code", fix.command)), button, class_="code"))
+    if fix.cost:
+        parts.append(element("p", f"costs: {one_line(fix.cost)}", class_="cost"))
+    return element("li", *parts)
 
 
-def _around(report: Report) -> Iterator[str]:
-    facts = [(name, value) for name, value in report.facts.items() if value is not None]
-    if facts:
-        rows = "".join(_row(name, value) for name, value in facts)
-        yield f"<details><summary>Facts</summary><table>{rows}</table></details>"
+def _enough(fix: Fix) -> Iterator[str]:
+    if fix.is_enough is not None and fix.short_bytes:
+        yield ": "
+        yield element("b", "enough") if fix.is_enough else element("b", "not enough alone", class_="less")
+
+
+def _folded(one: Diagnosis, balance: Balance | None) -> Markup:
+    aside = element("span", f"{one.confidence}, {one.rule} {one_line(one.cause)}", class_="aside")
+    summary = element("summary", one_line(one.title), " ", aside)
+    return element("details", summary, *_diagnosis(one, "h3", skip=balance))
+
+
+def _page(name: str) -> Iterator[Markup]:
+    rule = rule_of(name)
+    if rule is None or not rule.text:
+        return
+    shown: list[Markup] = []
+    for block in rule.text.split("\n\n"):
+        head, *body = block.splitlines()
+        if body and not head.startswith(" "):
+            shown.append(element("h4", head))
+        else:
+            body = [head, *body]
+        shown.append(element("p", *_ticked(" ".join(line.strip() for line in body))))
+    summary = element("summary", f"{rule.id}, {rule.name}")
+    yield element("h2", "How it was told")
+    yield element("details", summary, *shown, class_="page")
+
+
+def _ticked(text: str) -> Iterator[str]:
+    """Give what stands between backticks as code."""
+    for place, part in enumerate(text.split("`")):
+        yield element("code", part) if place % 2 else part
+
+
+def _facts(report: Report) -> Iterator[Markup]:
+    rows = [
+        element(
+            "tr",
+            element("th", one_line(key.replace("_", " ")), scope="row"),
+            element("td", one_line(shown), class_="n"),
+        )
+        for key, shown in known_facts(report.facts)
+    ]
+    if rows:
+        yield element("h2", "Facts")
+        yield element("table", element("tbody", *rows), class_="facts")
+    unknown = [one_line(key.replace("_", " ")) for key in unknown_facts(report.facts)]
+    if unknown:
+        yield element("p", f"Not told: {', '.join(unknown)}.", class_="cost")
     if report.notes:
-        yield "<h2>What could not be read, or only in part</h2><ul>"
-        yield from (f"<li>{_text(note)}</li>" for note in report.notes)
-        yield "</ul>"
-    if report.sources:
-        yield f'<p class="meta">Read: {", ".join(_text(name) for name in report.sources)}</p>'
+        yield element("h2", "Notes")
+        yield element("ul", *(element("li", one_line(note)) for note in report.notes), class_="notes")
 
 
-def _row(name: str, value: float | str) -> str:
-    shown = f"{value:,}" if isinstance(value, int) else str(value)
-    return f'<tr><td class="name">{_text(name)}</td><td>{_text(shown)}</td></tr>'
+def _footer(sources: Sequence[str]) -> Markup:
+    read: list[str] = []
+    for place, source in enumerate(sources):
+        read += [", " if place else "Read: ", element("code", one_line(source))]
+    return element("footer", joined(read), ". " if read else "", f"Written by dstop {dstop.__version__}.")
