@@ -48,9 +48,12 @@ def doctor_verb(sources: Sequence[str], options: Mapping[str, Any]) -> int:
 
         terminal.write(report_line(report))
     elif options["markdown"]:
+        from dstop.doctor.redact_text import Redactor  # noqa: PLC0415 - as above
+        from dstop.doctor.redact_value import redacted  # noqa: PLC0415 - as above
         from dstop.export.doctor_markdown import report_markdown  # noqa: PLC0415 - as above
 
-        terminal.write(report_markdown(report).encode())
+        # An issue tracker is read by everybody.
+        terminal.write(report_markdown(redacted(report, Redactor())).encode())
     else:
         from dstop.draw.doctor_text import report_lines  # noqa: PLC0415 - as above
 

@@ -253,7 +253,7 @@ def run_(command: tuple[str, ...], **options: object) -> int:
 @dstop.command(short_help="Explain a crash: cause, proof, smallest fix.")
 @click.argument("sources", metavar="[FILE|DIR|PID|-]...", nargs=-1)
 @click.option("--json", is_flag=True, help="Print the report as JSON.")
-@click.option("--markdown", is_flag=True, help="Print it for an issue tracker.")
+@click.option("--markdown", is_flag=True, help="Print it for an issue tracker, redacted.")
 @click.option("--html", metavar="FILE", help="Write it as a page that opens without a network.")
 @click.option(
     "--bundle", metavar="FILE", help="Write report and evidence, redacted, as a zip for a colleague."

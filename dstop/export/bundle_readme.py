@@ -60,7 +60,8 @@ def readme_text(sizes: Mapping[str, int], hidden: Mapping[str, int], left: Seque
         *(() if left else ("  nothing that was read",)),
         "",
         "To go on from here",
-        "  dstop doctor logs/*.txt             # from the lines in this bundle",
+        "  dstop doctor logs/*.txt",
+        "  dstop doctor incidents/NAME",
     ]
     return "\n".join(lines) + "\n"
 

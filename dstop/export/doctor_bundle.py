@@ -20,10 +20,11 @@ from dstop.export.doctor_json import report_object
 from dstop.export.doctor_markdown import report_markdown
 from dstop.export.incident_json import incident_text
 from dstop.export.values import clean
+from dstop.pytorch.incident.place import is_incident_name
 from dstop.units import KIB, MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from dstop.doctor.text.values import LogText
     from dstop.model.diagnosis import Report
@@ -57,7 +58,7 @@ def bundle_bytes(report: Report, logs: Sequence[LogText], incidents: Sequence[In
     }
     members |= dict(_logs(logs[:MOST_LOGS], redactor))
     for place, incident in enumerate(incidents[:MOST_INCIDENTS]):
-        members |= dict(_incident(incident, f"incidents/{place:02}-{_safe(incident.name)}", redactor, left))
+        members |= dict(_incident(incident, _folder(incident.name, place, members), redactor, left))
     for what, given, most in (("logs", logs, MOST_LOGS), ("incidents", incidents, MOST_INCIDENTS)):
         if len(given) > most:
             left.append(
@@ -119,24 +120,31 @@ def _kept(texts: Sequence[str], most: int) -> tuple[int, int]:
     return begin, end
 
 
+def _folder(name: str, place: int, taken: Collection[str]) -> str:
+    """Give the folder of an incident: its own name, by which dstop knows it for one, where that is possible."""
+    if is_incident_name(name) and f"incidents/{name}/incident.json" not in taken:
+        return f"incidents/{name}"
+    return f"incidents/{place:02}-{_safe(name)}"
+
+
 def _incident(
-    incident: Incident, name: str, redactor: Redactor, left: list[Left]
+    incident: Incident, folder: str, redactor: Redactor, left: list[Left]
 ) -> Iterator[tuple[str, str]]:
     files: dict[str, str] = {}
     for role in _TEXTS:
         if role in incident.files and (text := _text_of(incident, role, redactor, left)) is not None:
-            files[role] = f"{name}-{role}.txt".rpartition("/")[2]
-            yield f"{name}-{role}.txt", text
+            files[role] = f"{role}.txt"
+            yield f"{folder}/{role}.txt", text
     if "snapshot" in incident.files:
         size = _size(incident, incident.files["snapshot"])
         left.append(
             Left(
-                name=f"the memory snapshot of {incident.name}",
+                name=f"the memory snapshot of {_safe(incident.name)}",
                 why="it may be large, and names code",
                 bytes=size,
             )
         )
-    yield f"{name}.json", incident_text(redacted_incident(incident, redactor), files)
+    yield f"{folder}/incident.json", incident_text(redacted_incident(incident, redactor), files)
 
 
 def _text_of(incident: Incident, role: str, redactor: Redactor, left: list[Left]) -> str | None:
@@ -148,7 +156,11 @@ def _text_of(incident: Incident, role: str, redactor: Redactor, left: list[Left]
     except DstopError:
         size = _size(incident, incident.files[role])
         left.append(
-            Left(name=f"the {role} of {incident.name}", why="it is too large, or cannot be read", bytes=size)
+            Left(
+                name=f"the {role} of {_safe(incident.name)}",
+                why="it is too large, or cannot be read",
+                bytes=size,
+            )
         )
         return None
     if data is None:

@@ -62,6 +62,16 @@ def test_json_keeps_the_contract(dstop, tmp_path):
     assert report["facts"]["process_bytes"] == round(6.81 * 2**30)
 
 
+def test_what_goes_to_an_issue_tracker_names_nobody(dstop, tmp_path):
+    """Figures stay; people in paths do not."""
+    log = tmp_path / "crash.log"
+    log.write_text('  File "/home/alice/train.py", line 3, in forward\n' + CRASH)
+    said = dstop("doctor", str(log), "--markdown")
+    assert said.code == 3
+    assert "37.54 GiB" in said.out
+    assert "alice" not in said.out
+
+
 def test_a_clean_log_is_no_finding(dstop, tmp_path):
     """No diagnosis, exit 0, and what was read is named."""
     log = tmp_path / "fine.log"

@@ -18,7 +18,6 @@ from dstop.doctor.text.values import LogLine, LogText
 from dstop.export.doctor_bundle import LOGS_BYTES, MOST_INCIDENTS, MOST_LOGS, bundle_bytes
 from dstop.export.incident_json import LONGEST
 from dstop.model.diagnosis import Confidence, Diagnosis, Evidence, Report
-from dstop.pytorch.incident.parse import parse_incident
 from dstop.pytorch.incident.read import read_incident
 from dstop.pytorch.incident.values import Exit, Incident, ThreadStack
 from dstop.sources.procfs.redaction import REDACTED
@@ -139,8 +138,11 @@ def test_an_incident_is_written_anew_and_can_be_read_again(tmp_path):
     """What dstop parsed is what it writes: secrets gone, figures there, and the snapshot left where it was."""
     incident = _incident(tmp_path / "home" / "alice" / NAME)
     found = _bundle(incidents=[incident])
-    told = json.loads(found[f"incidents/00-{NAME}.json"])
-    again = parse_incident(told, Path(NAME), {f"00-{NAME}-output.txt"}, 0)
+    for name in ("incident.json", "output.txt"):
+        path = tmp_path / "unpacked" / NAME / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(found[f"incidents/{NAME}/{name}"])
+    again = read_incident(tmp_path / "unpacked" / NAME)
     for name in (
         "at_ns",
         "host",
@@ -158,12 +160,10 @@ def test_an_incident_is_written_anew_and_can_be_read_again(tmp_path):
     assert again.cmdline == ("python", "/home/<user1>/train.py", "--hf-token", REDACTED)
     assert again.environment == {"RANK": "3", "WANDB_API_KEY": REDACTED, "MASTER_ADDR": "<ip1>"}
     assert again.threads[0].frames == (("/home/<user1>/a.py", 4, "main"),)
-    assert again.files == {"output": f"00-{NAME}-output.txt"}
-    assert (
-        found[f"incidents/00-{NAME}-output.txt"] == f"step 10 loss 2.31\nlogin password={REDACTED}\nKilled\n"
-    )
+    assert again.files == {"output": "output.txt"}
+    assert found[f"incidents/{NAME}/output.txt"] == f"step 10 loss 2.31\nlogin password={REDACTED}\nKilled\n"
     assert f"the memory snapshot of {NAME} (3 MiB)" in found["README.txt"]
-    assert "directory" not in told
+    assert "directory" not in json.loads(found[f"incidents/{NAME}/incident.json"])
     assert all(SECRET not in text and "alice" not in text for text in found.values())
 
 
@@ -218,7 +218,7 @@ def test_a_huge_incident_loses_its_stacks_first():
     incident = Incident(
         name=NAME, directory=Path("/nowhere"), kind="oom", threads=threads, pid=7, took_ms=float("nan")
     )
-    text = _bundle(incidents=[incident])[f"incidents/00-{NAME}.json"]
+    text = _bundle(incidents=[incident])[f"incidents/{NAME}/incident.json"]
     told = json.loads(text)
     assert len(text) <= LONGEST
     assert (told["pid"], told["threads"], told["took_ms"]) == (7, None, None)
@@ -234,7 +234,7 @@ def test_how_a_run_ended_is_in_it():
     incident = Incident(
         name="20261124T002756.300-7-exit", directory=Path("/nowhere"), kind="exit", exit=ended
     )
-    told = json.loads(_bundle(incidents=[incident])["incidents/00-20261124T002756.300-7-exit.json"])
+    told = json.loads(_bundle(incidents=[incident])["incidents/20261124T002756.300-7-exit/incident.json"])
     assert told["exit"]["kernel_lines"] == ["oom-kill: task=python,pid=7,uid=1000 cwd=/home/<user1>"]
     assert told["exit"]["memory_events"] == {"oom": 1}
 
@@ -258,7 +258,9 @@ def test_no_name_leaves_the_directory_where_it_is_unpacked(names):
         found = archive.namelist()
     assert len(found) == len(set(found)) == 4 + 2 * len(names)
     for name in found:
-        assert re.fullmatch(r"(?:(?:logs|incidents)/\d\d-[A-Za-z0-9][A-Za-z0-9._-]*|[\w.]+)", name, re.ASCII)
+        *folders, last = name.removesuffix("/incident.json").split("/")
+        assert folders in ([], ["logs"], ["incidents"])
+        assert re.fullmatch(r"\d\d-\w[\w.-]*" if folders else r"[\w.]+", last, re.ASCII)
         assert len(name) < 100
 
 
