@@ -55,10 +55,14 @@ def _kill_at_random(target, which: str, chance: random.Random) -> None:
 
 
 def _injects(target) -> bool:
-    """Inject, unless the thread of an attach that was killed still waits for the GIL."""
+    """Inject, unless the attach that was killed may still come to its end: then the error asks for another try."""
     try:
         return inject(target.pid, target.text, timeout_s=30).status == "done"
     except StillWaitingError:
+        return False
+    except AttachError as error:
+        if "try again" not in str(error):
+            raise
         return False
 
 
