@@ -154,6 +154,17 @@ class Case:
             return printed[-1].number("now_bytes")
         return recorded if isinstance(recorded, int) else None
 
+    def told_gap_bytes(self, more: str, less: str, *, part: float) -> int | None:
+        """Give by how much one counter (see `told_bytes`) passes another, where that explains the failure.
+
+        None where a figure is missing, or where the gap is below what was short, or below `part` of the larger one.
+        """
+        larger, smaller, short = self.told_bytes(more), self.told_bytes(less), self.balance.short_bytes
+        if larger is None or smaller is None or short is None:
+            return None
+        gap = larger - smaller
+        return gap if gap >= max(part * larger, short) else None
+
     # Circumstances ---------------------------------------------------------------------------------------------
 
     @cached_property

@@ -35,11 +35,10 @@ def _examine(case: Case) -> Assessment | None:
     failure = case.failure
     if failure is None:
         return None
-    active, given = case.told_bytes("active"), case.told_bytes("allocated")
-    short = case.balance.short_bytes
-    if active is None or given is None or short is None or active - given < max(_PART * active, short):
+    waits = case.told_gap_bytes("active", "allocated", part=_PART)
+    if waits is None:
         return None
-    waits = active - given
+    active, given = case.told_bytes("active"), case.told_bytes("allocated")
     says = f"{gib(active)} is active and {gib(given)} allocated: {gib(waits)} is freed and waits for another stream"
     return Assessment(
         strength=PROVEN + 2,

@@ -35,11 +35,10 @@ def _examine(case: Case) -> Assessment | None:
     failure = case.failure
     if failure is None:
         return None
-    given, asked = case.told_bytes("allocated"), case.told_bytes("requested")
-    short = case.balance.short_bytes
-    if given is None or asked is None or short is None or given - asked < max(_PART * given, short):
+    lost = case.told_gap_bytes("allocated", "requested", part=_PART)
+    if lost is None:
         return None
-    lost = given - asked
+    given, asked = case.told_bytes("allocated"), case.told_bytes("requested")
     says = f"live tensors asked for {gib(asked)} and were given {gib(given)}: {gib(lost)} is rounding"
     return Assessment(
         strength=PROVEN,

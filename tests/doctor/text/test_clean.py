@@ -107,5 +107,8 @@ def test_pieces_of_a_long_line_are_no_progress_bar() -> None:
 
 @given(st.text(alphabet="aé€😀", max_size=12), st.integers(0, 20), st.integers(0, 20))
 def test_a_cut_leaves_whole_letters(text: str, start: int, end: int) -> None:
-    """A cut through a letter of several bytes takes the rest of it off."""
-    whole_letters(text.encode()[start:end]).decode()
+    """A cut through a letter of several bytes takes the rest of it off, and no whole letter."""
+    data = text.encode()
+    starts = [len(text[:index].encode()) for index in range(len(text) + 1)]
+    inside = [at for at in starts if start <= at <= end]
+    assert whole_letters(data[start:end]) == (data[inside[0] : inside[-1]] if inside else b"")
