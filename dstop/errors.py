@@ -4,6 +4,7 @@ DstopError
  ├── UsageError      what was asked cannot be done as written    exit 2
  ├── SourceError     samples cannot be had (no driver, …)        exit 1
  ├── AttachError     a process cannot be looked into             exit 1
+ ├── SnapshotError   a file is no memory snapshot, or not whole  exit 1
  └── SettingsError   the configuration file is not usable        exit 2
 """
 
@@ -36,6 +37,10 @@ class SourceError(DstopError):
 
 class AttachError(DstopError):
     """A process cannot be looked into: not ours, not Python, without torch, refused by the kernel, or busy in C."""
+
+
+class SnapshotError(DstopError):
+    """A file is no memory snapshot, is cut off, or asks for something that no snapshot needs."""
 
 
 class SettingsError(DstopError):

@@ -1,0 +1,21 @@
+"""Which line of a stack is the reader's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dstop.model.segment import Place
+
+_LIBRARIES = ("/site-packages/", "/dist-packages/", "/lib/python3", "/torch/")
+_SOURCES = (".py", ">")
+"""Python's own frames: files, `<stdin>`, `<ipython-input-3>`; the rest of a mixed stack is C++."""
+
+
+def own_place(places: Sequence[Place]) -> Place | None:
+    """Choose the innermost Python line outside the libraries; without one the innermost Python line, or any."""
+    python = [place for place in places if place.file.endswith(_SOURCES)]
+    outside = (place for place in python if not any(part in place.file for part in _LIBRARIES))
+    return next(outside, next(iter(python), next(iter(places), None)))
