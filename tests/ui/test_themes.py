@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from dstop.draw.palette import PALETTES
+from dstop.model.study import CATEGORIES
 
 TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 2.9
 """WCAG 2.2: 4.5 for text (1.4.3), 3 for shapes (1.4.11); the reserved part of a bar has its own pattern too."""
 SHAPES = {
     "seg.a", "seg.b", "seg.unattributed", "seg.reserved", "seg.cached", "seg.not_torch", "seg.pending", "seg.private",
-    "graph.above",
+    "graph.above", *(f"cat.{name}" for name in CATEGORIES),
 }  # fmt: skip
 PAPER = {"seg.free"}
 """What is not there: a thin line that may be faint."""
