@@ -60,6 +60,8 @@ class StackTable:
 
     def frames(self, frames: object) -> int:
         """Number a stack as torch writes it: a list of frames, innermost first."""
+        if isinstance(frames, int):  # a StackNumber: the reader has been here
+            return frames
         if not isinstance(frames, list | tuple) or not frames:
             return NO_STACK
         return self.stack(map(self.place, frames))
@@ -128,7 +130,8 @@ class Events:
 
     def add(self, event: Mapping[str, Any]) -> int:
         """Take one event as torch writes it, and give its row."""
-        action = ACTION_NAMES.get(str(event.get("action")), Action.OTHER)
+        name = event.get("action")
+        action = ACTION_NAMES.get(name, Action.OTHER) if isinstance(name, str) else Action.OTHER
         where = "device_free" if action is Action.OOM else "addr"
         pool = event.get("pool_id", event.get("segment_pool_id"))
         row = (

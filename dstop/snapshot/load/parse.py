@@ -134,7 +134,7 @@ def _blocks(found: Sequence[object], address: int, total: int, events: Events) -
             address=address,
             size_bytes=size,
             requested_bytes=min(requested, size) if type(requested) is int and requested >= 0 else None,
-            state=_STATES.get(str(each.get("state")), ACTIVE),
+            state=_state(each.get("state")),
             stack=stack,
         )
         address += size
@@ -142,9 +142,11 @@ def _blocks(found: Sequence[object], address: int, total: int, events: Events) -
 
 def _stack(found: dict[str, Any], events: Events) -> int:
     frames = found.get("frames")
-    if isinstance(frames, int):  # the reader has numbered it already
-        return frames
     return events.stacks.frames(frames) if frames else NO_STACK
+
+
+def _state(found: object) -> str:
+    return _STATES.get(found, ACTIVE) if isinstance(found, str) else ACTIVE
 
 
 def _traces(found: object, events: Events, notes: list[str]) -> Iterator[Trace]:
