@@ -1,7 +1,7 @@
 """What one line of a stack tells of the allocation above it: marks, read off the names of its file and its function.
 
-The names are those of PyTorch's own files (torch/optim, torch/nn/modules, torch/utils/checkpoint.py, torch/distributed) and
-of the libraries that train with it. A mark says only what kind of code the line is; what that means for a stack,
+The names are those of PyTorch's own files (torch/optim, torch/nn/modules, torch/utils/checkpoint.py, torch/distributed)
+and of the libraries that train with it. A mark says only what kind of code the line is; what that means for a stack,
 `stacks` decides by which mark stands innermost.
 """
 
@@ -47,76 +47,82 @@ class Mark(IntFlag):
 LONGEST_NAME = 512
 """Of a name, so many characters are looked at: C++ has some of many thousands."""
 
-_IN_FILES = tuple(
-    (mark, re.compile(pattern))
-    for mark, pattern in (
-        (
-            Mark.OPTIMIZER,
-            r"torch/optim/(?!lr_scheduler|swa_utils)|torch/distributed/optim/|nn/utils/clip_grad\.py"
-            r"|apex/optimizers/|bitsandbytes/optim/|torchao/optim/|deepspeed/ops/(adam|lion|lamb)/"
-            r"|transformer_engine/pytorch/optimizers/|megatron/core/optimizer/|transformers/optimization\.py"
-            r"|-packages/(galore_torch|lion_pytorch|pytorch_optimizer|schedulefree|prodigyopt|muon)/",
+_Table = tuple[tuple[Mark, re.Pattern[str]], ...]
+
+
+def _table(alternatives: dict[Mark, tuple[str, ...]]) -> _Table:
+    return tuple((mark, re.compile("|".join(patterns))) for mark, patterns in alternatives.items())
+
+
+_IN_FILES = _table(
+    {
+        Mark.OPTIMIZER: (
+            r"torch/optim/(?!lr_scheduler|swa_utils)",
+            r"torch/distributed/optim/",
+            r"nn/utils/clip_grad\.py$",
+            r"(apex/optimizers|bitsandbytes/optim|torchao/optim|deepspeed/ops/(adam|lion|lamb))/",
+            r"(transformer_engine/pytorch/optimizers|megatron/core/optimizer)/",
+            r"transformers/optimization\.py$",
+            r"-packages/(galore_torch|lion_pytorch|pytorch_optimizer|schedulefree|prodigyopt|muon)/",
         ),
-        (Mark.FORWARD, r"torch/nn/functional\.py$"),
-        (Mark.LOSS, r"torch/nn/modules/loss\.py$|transformers/loss/|cross_entropy\.py$"),
-        (
-            Mark.LOAD,
-            r"torch/nn/(parameter|init)\.py$|torch/serialization\.py$|/safetensors/"
-            r"|transformers/(core_model_loading|modeling_utils|initialization)\.py$|accelerate/utils/modeling\.py$"
-            r"|/peft/(tuners/|mapping|peft_model)",
+        Mark.FORWARD: (r"torch/nn/functional\.py$",),
+        Mark.LOSS: (r"torch/nn/modules/loss\.py$", r"transformers/loss/", r"cross_entropy\.py$"),
+        Mark.LOAD: (
+            r"torch/nn/(parameter|init)\.py$",
+            r"torch/serialization\.py$",
+            r"/safetensors/",
+            r"transformers/(core_model_loading|modeling_utils|initialization)\.py$",
+            r"accelerate/utils/modeling\.py$",
+            r"/peft/(mapping|peft_model)",
         ),
-        (Mark.INPUT, r"torch/utils/data/|transformers/data/|-packages/datasets/"),
-        (
-            Mark.COMMUNICATION,
-            r"torch/distributed/(fsdp|_composable|_symmetric_memory)/"
-            r"|torch/distributed/(distributed_c10d|_functional_collectives)\.py$|torch/distributed/nn/functional\.py$"
-            r"|torch/distributed/tensor/_(redistribute|collective_utils)\.py$|torch/nn/parallel/comm\.py$"
-            r"|deepspeed/(comm|runtime/comm|runtime/zero)/",
+        Mark.INPUT: (r"torch/utils/data/", r"transformers/data/", r"-packages/datasets/"),
+        Mark.COMMUNICATION: (
+            r"torch/distributed/(fsdp|_composable|_symmetric_memory)/",
+            r"torch/distributed/(distributed_c10d|_functional_collectives|nn/functional)\.py$",
+            r"torch/distributed/tensor/_(redistribute|collective_utils)\.py$",
+            r"torch/nn/parallel/comm\.py$",
+            r"deepspeed/(comm|runtime/comm|runtime/zero)/",
         ),
-        (Mark.COMPILED, r"torchinductor_|torch/_inductor/|torch/_functorch/"),
-    )
+        Mark.COMPILED: (r"torchinductor_", r"torch/_inductor/", r"torch/_functorch/"),
+    }
 )
 
-_IN_FUNCTIONS = tuple(
-    (mark, re.compile(pattern))
-    for mark, pattern in (
-        (Mark.STATE, r"^_?(init|initialize)_(group|state\w*|optim\w*)$"),
-        (Mark.OPTIMIZER, r"^(_?clip_grad\w*|_?(single|multi)_tensor_\w+|_fused_adam\w*)$"),
-        (Mark.BACKWARD, r"^(backward|_engine_run_backward)$"),
-        (Mark.FORWARD, r"^forward$"),
-        (
-            Mark.LOSS,
-            r"^\w*(cross_entropy|nll_loss|log_softmax|mse_loss|l1_loss|ctc_loss|kl_div|hinge_loss|LMLoss)\w*$"
-            r"|^(loss_function|loss_fn|criterion)$",
+_IN_FUNCTIONS = _table(
+    {
+        Mark.STATE: (r"^_?(init|initialize)_(group|state\w*|optim\w*)$",),
+        Mark.OPTIMIZER: (r"^_?(clip_grad|single_tensor|multi_tensor|fused_adam)\w*$",),
+        Mark.BACKWARD: (r"^(backward|_engine_run_backward)$",),
+        Mark.FORWARD: (r"^forward$",),
+        Mark.LOSS: (
+            r"(cross_entropy|nll_loss|log_softmax|mse_loss|l1_loss|ctc_loss|kl_div|hinge_loss|LMLoss)",
+            r"^(loss_function|loss_fn|criterion)$",
         ),
-        (
-            Mark.LOAD,
-            r"^(from_pretrained|load_(state_dict|checkpoint|model|weights|file)|_load_from_state_dict|reset_parameters"
-            r"|_?init(ialize)?_weights|fully_shard|_init_sharded_param|_init_flat_param\w*|flatten_tensors|get_peft_model"
-            r"|to_empty|_materialize\w*)$",
+        Mark.LOAD: (
+            r"^(from_pretrained|to_empty|reset_parameters|get_peft_model|fully_shard|flatten_tensors)$",
+            r"^_?load_(state_dict|checkpoint|model|weights|file|from_state_dict)$",
+            r"^_?(init(ialize)?_weights|materialize\w*|init_sharded_param|init_flat_param\w*)$",
         ),
-        (Mark.INIT, r"^__init__$"),
-        (
-            Mark.INPUT,
-            r"^(\w*collate\w*|send_to_device|_?to_device|move_(data_)?to_device|batch_to_device|_prepare_inputs?|preload"
-            r"|(transfer|move)_batch_to_device|_?(get|next|load|prefetch)_batch|prefetch)$",
+        Mark.INIT: (r"^__init__$",),
+        Mark.INPUT: (
+            r"collate",
+            r"^(send_to_device|_prepare_inputs?|preload|prefetch)$",
+            r"^_?(batch_|move_|move_data_|transfer_batch_|move_batch_)?to_device$",
+            r"^_?(get|next|load|prefetch)_batch$",
         ),
-        (Mark.COMMUNICATION, r"(all_?gather|reduce_?scatter|all_?reduce|all_to_all)"),
-        (Mark.COMPILED, r"^Torch-Compiled Region"),
-        (
-            Mark.EVALUATION,
-            r"^(eval(uate|uation\w*|_\w+)?|validat(e|ion\w*)|predict(ion\w*)?|test_step|generate|inference\w*)$",
+        Mark.COMMUNICATION: (r"all_?gather|reduce_?scatter|all_?reduce|all_to_all",),
+        Mark.COMPILED: (r"^Torch-Compiled Region",),
+        Mark.EVALUATION: (
+            r"^(eval|eval_\w+|evaluat\w*|validat\w*|predict|prediction\w*|test_step|generate|inference\w*)$",
         ),
-    )
+    }
 )
 
-_IN_CPP = tuple(
-    (mark, re.compile(pattern))
-    for mark, pattern in (
-        (Mark.BACKWARD, r"torch::autograd::(Engine|python::PythonEngine)::"),
-        (Mark.LOSS, r"nll_loss|log_softmax|cross_entropy"),
-        (Mark.COMMUNICATION, r"c10d::|nccl"),
-    )
+_IN_CPP = _table(
+    {
+        Mark.BACKWARD: (r"torch::autograd::(Engine|python::PythonEngine)::",),
+        Mark.LOSS: (r"nll_loss|log_softmax|cross_entropy",),
+        Mark.COMMUNICATION: (r"c10d::|nccl",),
+    }
 )
 
 _EXACT = tuple(

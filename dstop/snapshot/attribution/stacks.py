@@ -1,4 +1,4 @@
-"""What each distinct stack says: the phase it was in, and what kind of code asked. Stacks are few where lives are many."""
+"""What each distinct stack says: the phase it was in, and what kind of code asked. Stacks are few, lives are many."""
 
 from __future__ import annotations
 

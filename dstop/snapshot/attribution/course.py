@@ -1,0 +1,121 @@
+"""The course of a ring: passes (forward, backward, optimizer), where each begins and ends, and the training steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dstop.model.value import Value
+from dstop.snapshot.attribution.value import BACKWARD, FORWARD, OPTIMIZER
+from dstop.snapshot.values import Action
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dstop.snapshot.values import Trace
+
+NEVER = 1 << 62
+"""A position that nothing reaches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Course(Value):
+    """One row a pass; a pass begins with the first forward allocation after a backward or an optimizer's.
+
+    Gradient accumulation has several passes a step; inference has one pass, without backward.
+    """
+
+    begin: NDArray[np.int64]
+    """Position; the first pass begins with the ring."""
+    backward: NDArray[np.int64]
+    """Position of its first backward allocation; `NEVER` where there is none."""
+    backward_end: NDArray[np.int64]
+    """Position of the first allocation after its last backward one that is not backward's; `NEVER` where none is.
+
+    Where the ring simply ends after a backward pass, the number of events; what is alive then has outlived it.
+    """
+    optimized: NDArray[np.bool_]
+    """An optimizer has allocated in it."""
+    events: int
+
+    def __len__(self) -> int:
+        return len(self.begin)
+
+    def of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the number of the pass at each position."""
+        return np.searchsorted(self.begin[1:], positions, side="right")
+
+
+def course_of(begin: NDArray[np.int64], phase: NDArray[np.int8], events: int, trace: Trace | None) -> Course:
+    """Cut the ring into passes.
+
+    Args:
+        begin: the positions of the allocations of the ring, rising.
+        phase: of each.
+        events: how many the ring has.
+        trace: the ring, to see whether it ends with a failure.
+    """
+    core = np.flatnonzero((phase == FORWARD) | (phase == BACKWARD) | (phase == OPTIMIZER))
+    kind = phase[core]
+    fresh = np.zeros(len(core), np.int64)
+    fresh[1:] = (kind[1:] == FORWARD) & (kind[:-1] != FORWARD)
+    number = np.cumsum(fresh)
+    count = int(number[-1]) + 1 if len(core) else 1
+    starts = np.zeros(count, np.int64)
+    starts[1:] = begin[core[fresh == 1]]
+    first, last = np.full(count, NEVER), np.full(count, -1)
+    back = kind == BACKWARD
+    np.minimum.at(first, number[back], begin[core[back]])
+    np.maximum.at(last, number[back], begin[core[back]])
+    optimized = np.zeros(count, bool)
+    optimized[number[kind == OPTIMIZER]] = True
+    others = begin[phase != BACKWARD]
+    after = np.append(others, _open_end(begin, events, trace))[np.searchsorted(others, last, side="right")]
+    return Course(
+        begin=starts,
+        backward=first,
+        backward_end=np.where(last >= 0, after, NEVER),
+        optimized=optimized,
+        events=events,
+    )
+
+
+def _open_end(begin: NDArray[np.int64], events: int, trace: Trace | None) -> int:
+    """Say where a pass ends that nothing follows: with the ring, but never where an allocation failed in it."""
+    newest = int(begin[-1]) if len(begin) else 0
+    failed = trace is not None and bool(np.any(trace.action[newest:] == Action.OOM))
+    return NEVER if failed else events
+
+
+def steps_of(
+    course: Course, gradient_freed: NDArray[np.int64], begin: NDArray[np.int64], phase: NDArray[np.int8]
+) -> tuple[int, ...]:
+    """Say where training steps end: where the optimizer has been, or gradients are freed, before the next backward.
+
+    Without either in the whole ring (an optimizer that allocates nothing, gradients kept), each backward ends a step.
+
+    Args:
+        course: of the ring.
+        gradient_freed: the positions where gradients are freed.
+        begin: the positions of the allocations of the ring, rising.
+        phase: of each.
+    """
+    trained = np.flatnonzero(course.backward_end < NEVER)
+    first = np.append(course.backward[1:], course.events)
+    gone = np.sort(gradient_freed)
+    freed = np.searchsorted(gone, first[trained], side="right") > np.searchsorted(
+        gone, course.backward_end[trained] - 1
+    )
+    ends = course.optimized[trained] | freed
+    if not ends.any():
+        ends = np.ones(len(trained), bool)
+    core = begin[(phase == BACKWARD) | (phase == OPTIMIZER)]
+    made = []
+    for number in trained[ends].tolist():
+        limit = course.begin[number + 1] if number + 1 < len(course) else course.events
+        newest = core[int(np.searchsorted(core, limit)) - 1]
+        next_one = int(np.searchsorted(begin, newest, side="right"))
+        made.append(int(begin[next_one]) if next_one < len(begin) else course.events)
+    return tuple(sorted(set(made)))

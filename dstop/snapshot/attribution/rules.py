@@ -1,0 +1,248 @@
+"""What a life of the ring is for: its stack says which code asked, and how long it was kept says what it asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dstop.model.value import Value
+from dstop.snapshot.attribution.value import (
+    ACTIVATIONS,
+    BACKWARD,
+    COMMUNICATION,
+    COMPILED,
+    EVALUATION,
+    FORWARD,
+    GRADIENTS,
+    INPUT,
+    LIKELY,
+    LOADING,
+    LOGITS,
+    OPTIMIZER,
+    OPTIMIZER_STATE,
+    OTHER,
+    PARAMETERS,
+    POSSIBLE,
+    TEMPORARIES,
+    UNKNOWN,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dstop.snapshot.attribution.course import Course
+
+    Rows = NDArray[np.bool_]
+
+_SETTLED = 3
+"""What outlives so many more allocations of loading is no temporary of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Told(Value):
+    """The lives that began in the ring, one row each, with what their stacks say."""
+
+    begin: NDArray[np.int64]
+    freed: NDArray[np.int64]
+    requested: NDArray[np.int64]
+    phase: NDArray[np.int8]
+    loss: Rows
+    communication: Rows
+    compiled: Rows
+    recomputed: Rows
+    state: Rows
+    load: Rows
+    feeding: Rows
+    course: Course
+    guessed: bool
+    """There is no module in the ring; what else runs before backward was taken for the forward pass."""
+
+
+class Verdicts:
+    """Categories as they are found: the later rule has the word."""
+
+    def __init__(self, count: int) -> None:
+        self.category = np.full(count, UNKNOWN, np.int8)
+        self.confidence = np.full(count, POSSIBLE, np.int8)
+
+    def put(self, rows: Rows, category: int, confidence: int) -> None:
+        """Say what these are."""
+        self.category[rows] = category
+        self.confidence[rows] = confidence
+
+
+def judge(told: Told) -> Verdicts:
+    """Apply all rules."""
+    found = Verdicts(len(told.begin))
+    number = told.course.of(told.begin)
+    _other(told, found, number)
+    _loading(told, found)
+    _forward(told, found, number)
+    _backward(told, found, number)
+    _optimizer(told, found)
+    _particular(told, found, number)
+    return found
+
+
+def _next(told: Told, rows: Rows) -> NDArray[np.int64]:
+    """Give for each life the position of the first allocation after it that is one of `rows`; events where none is."""
+    at = np.append(told.begin[rows], told.course.events)
+    return at[np.searchsorted(at[:-1], told.begin, side="right")]
+
+
+def _kept(told: Told, until: NDArray[np.int64]) -> Rows:
+    """Say which are alive at a position (of the number of events: at the end)."""
+    return told.freed >= until
+
+
+def _forward(told: Told, found: Verdicts, number: NDArray[np.int64]) -> None:
+    """What waits for backward was saved for it; what does not was needed for a moment.
+
+    The last pass may not have come to its backward: then what is alive at the end waits for it, as far as anyone knows.
+    """
+    mine = told.phase == FORWARD
+    backward = told.course.backward[number]
+    reached = backward < told.course.events
+    saved = _kept(told, np.minimum(backward, told.course.events))
+    sure = POSSIBLE if told.guessed else LIKELY
+    found.put(mine & ~saved, TEMPORARIES, sure)
+    found.put(mine & saved, ACTIVATIONS, POSSIBLE)
+    # What outlives even the next pass is kept by the program: a cache, a graph that nobody lets go.
+    following = np.append(told.course.backward_end[1:], told.course.events)[number]
+    found.put(mine & saved & reached & (told.freed <= following), ACTIVATIONS, sure)
+    looked = told.phase == EVALUATION
+    kept = looked & _kept(told, np.full(len(number), told.course.events))
+    found.put(looked & ~kept, TEMPORARIES, LIKELY)
+    found.put(kept, ACTIVATIONS, POSSIBLE)
+
+
+def _backward(told: Told, found: Verdicts, number: NDArray[np.int64]) -> None:
+    """What outlives backward is a gradient; recomputed activations live until backward has used them."""
+    mine = told.phase == BACKWARD
+    end = told.course.backward_end[number]
+    finished = end <= told.course.events
+    kept = _kept(told, np.minimum(end, told.course.events))
+    found.put(mine & ~kept, TEMPORARIES, LIKELY)
+    found.put(mine & kept & finished, GRADIENTS, LIKELY)
+    again = mine & told.recomputed
+    used = _kept(told, _next(told, mine & ~told.recomputed))
+    found.put(again & ~used, TEMPORARIES, LIKELY)
+    found.put(again & used & ~(kept & finished), ACTIVATIONS, LIKELY)
+    _unfinished(told, found, mine & kept & ~finished & ~told.recomputed, number)
+
+
+def _unfinished(told: Told, found: Verdicts, rows: Rows, number: NDArray[np.int64]) -> None:
+    """Backward did not come to its end: of each size, the oldest are gradients, as many as parameters have it."""
+    sizes = gradient_sizes(told, found, number)
+    if not sizes:
+        made = (found.category == PARAMETERS) & _kept(told, np.full(len(number), told.course.events))
+        sizes = counted(told.requested[made])
+    first = oldest_of_size(told.requested, rows, sizes)
+    found.put(rows, TEMPORARIES, POSSIBLE)
+    found.put(first, GRADIENTS, POSSIBLE)
+
+
+def gradient_sizes(told: Told, found: Verdicts, number: NDArray[np.int64]) -> dict[int, int]:
+    """Give how many gradients of each size one pass leaves: of the pass that leaves the most."""
+    rows = np.flatnonzero(found.category == GRADIENTS)
+    if not len(rows):
+        return {}
+    most = int(np.argmax(np.bincount(number[rows], weights=told.requested[rows])))
+    return counted(told.requested[rows[number[rows] == most]])
+
+
+def counted(sizes: NDArray[np.int64]) -> dict[int, int]:
+    """Count equal ones."""
+    each, count = np.unique(sizes, return_counts=True)
+    return dict(zip(each.tolist(), count.tolist(), strict=True))
+
+
+def oldest_of_size(requested: NDArray[np.int64], rows: Rows, most: dict[int, int]) -> Rows:
+    """Choose among some rows the first so many of each size."""
+    at = np.flatnonzero(rows)
+    chosen = np.zeros(len(rows), bool)
+    if not len(at):
+        return chosen
+    each, place, count = np.unique(requested[at], return_inverse=True, return_counts=True)
+    order = np.argsort(place, kind="stable")
+    rank = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+    limit = np.array([most.get(size, 0) for size in each.tolist()], np.int64)
+    chosen[at[order[rank < limit[place[order]]]]] = True
+    return chosen
+
+
+def _optimizer(told: Told, found: Verdicts) -> None:
+    """What outlives the optimizer's step is its state; where the step failed, what it made for that."""
+    mine = told.phase == OPTIMIZER
+    after = _next(told, ~mine)
+    kept = _kept(told, after)
+    found.put(mine & ~kept, TEMPORARIES, LIKELY)
+    found.put(mine & kept, OPTIMIZER_STATE, LIKELY)
+
+
+def _loading(told: Told, found: Verdicts) -> None:
+    """What loading leaves behind is the model, or the state of an optimizer that was filled from a checkpoint."""
+    mine = told.phase == LOADING
+    at = np.append(told.begin[mine], np.full(_SETTLED, told.course.events))
+    later = at[np.searchsorted(at[: len(at) - _SETTLED], told.begin, side="right") + _SETTLED - 1]
+    kept = _kept(told, later)
+    found.put(mine & ~kept, TEMPORARIES, POSSIBLE)
+    found.put(mine & kept, PARAMETERS, POSSIBLE)
+    found.put(mine & kept & told.load, PARAMETERS, LIKELY)
+    found.put(mine & kept & told.state, OPTIMIZER_STATE, LIKELY)
+
+
+def _other(told: Told, found: Verdicts, number: NDArray[np.int64]) -> None:
+    """Lines of the program outside of everything: a batch before forward, a loss of its own after it."""
+    mine = told.phase == OTHER
+    core = (told.phase == FORWARD) | (told.phase == BACKWARD) | (told.phase == OPTIMIZER)
+    at = np.flatnonzero(core)
+    before = np.searchsorted(at, np.arange(len(core)))
+    kinds = np.concatenate([[OTHER], told.phase[at], [OTHER]])
+    previous, following = kinds[before], kinds[before + 1]
+    backward = told.course.backward[number]
+    between = mine & (previous == FORWARD) & (following == BACKWARD)
+    saved = _kept(told, np.minimum(backward, told.course.events))
+    found.put(between & ~saved, TEMPORARIES, POSSIBLE)
+    found.put(between & saved, ACTIVATIONS, POSSIBLE)
+    # A batch is gone before the second backward after it.
+    second = np.append(told.course.backward_end, [told.course.events] * 2)[number + 2]
+    batch = (
+        mine & ~between & (following == FORWARD) & (told.freed <= np.minimum(second, told.course.events - 1))
+    )
+    found.put(batch, INPUT, POSSIBLE)
+    found.put(mine & told.feeding, INPUT, LIKELY)
+
+
+def _particular(told: Told, found: Verdicts, number: NDArray[np.int64]) -> None:
+    """Losses, collectives and compiled code have categories of their own, where what they made is nothing better."""
+    running = (told.phase != LOADING) & (told.phase != OPTIMIZER)
+    found.put(told.loss & running & (found.category != GRADIENTS), LOGITS, LIKELY)
+    passing = np.isin(found.category, (TEMPORARIES, ACTIVATIONS, UNKNOWN, INPUT))
+    found.put(told.communication & passing & ~told.loss, COMMUNICATION, LIKELY)
+    found.put(told.compiled & np.isin(found.category, (TEMPORARIES, UNKNOWN, INPUT)), COMPILED, LIKELY)
+    logits = _logits(told, number)
+    found.put(logits & np.isin(found.category, (TEMPORARIES, ACTIVATIONS)), LOGITS, POSSIBLE)
+
+
+_NEAR = 8
+"""The logits are among so many allocations before the loss, and their gradients among so many of backward."""
+
+
+def _logits(told: Told, number: NDArray[np.int64]) -> Rows:
+    """Find what is as large as the largest that the loss asked for, or half so, just before the loss or after."""
+    chosen = np.zeros(len(number), bool)
+    loss = np.flatnonzero(told.loss & (told.phase == FORWARD))
+    for one in np.unique(number[loss]).tolist():
+        mine = loss[number[loss] == one]
+        largest = int(told.requested[mine].max())
+        start = np.searchsorted(told.begin, told.course.backward[one])
+        near = np.concatenate(
+            [np.arange(max(0, mine[0] - _NEAR), mine[0]), np.arange(start, min(start + _NEAR, len(number)))]
+        )
+        near = near[number[near] == one]
+        size = told.requested[near]
+        chosen[near[(size == largest) | (size * 2 == largest)]] = True
+    return chosen
