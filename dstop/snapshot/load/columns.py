@@ -25,6 +25,12 @@ def whole(value: object, default: int = 0) -> int:
     return value if type(value) is int and 0 <= value <= _LARGEST else default
 
 
+class StackNumber(int):
+    """The place of a list of frames that has been put among the stacks already."""
+
+    __slots__ = ()
+
+
 class StackTable:
     """Distinct stacks, numbered as they come; 0 is the empty one."""
 
@@ -60,8 +66,8 @@ class StackTable:
 
     def frames(self, frames: object) -> int:
         """Number a stack as torch writes it: a list of frames, innermost first."""
-        if isinstance(frames, int):  # a StackNumber: the reader has been here
-            return frames
+        if isinstance(frames, StackNumber):
+            return int(frames)
         if not isinstance(frames, list | tuple) or not frames:
             return NO_STACK
         return self.stack(map(self.place, frames))

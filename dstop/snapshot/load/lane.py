@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dstop.errors import SnapshotError
-from dstop.snapshot.load.columns import COLUMNS
+from dstop.snapshot.load.columns import COLUMNS, StackNumber
 from dstop.snapshot.load.decode import Numbers, Wholes, number_of, text_of
 from dstop.snapshot.load.layout import GET, layout_of
-from dstop.snapshot.load.memo import StackNumber
 from dstop.snapshot.load.parse import Run
 from dstop.snapshot.values import ACTION_NAMES, NO_STACK, NO_TEXT, Action
 
@@ -34,6 +33,7 @@ BATCH = 4096
 LONGEST_EVENT_BYTES = 1 << 16
 """An event that would not fit before the window's end is looked at again after more was read."""
 _FRAMES = re.compile(rb"(?:%s)++" % GET, re.DOTALL)
+_LIST = re.compile(rb"((?:%s)++)e(q.|r.{4})?u" % GET, re.DOTALL)
 _gets = re.compile(GET, re.DOTALL).findall
 _STACK = COLUMNS.index("stack")
 _GETS = frozenset({b"h", b"j"})
@@ -127,12 +127,14 @@ class Lane:
             stack = _REFERS
             if row[_STACK] is None:
                 # What ends like a list, and is one that was read before, is that list: it was read from the same start.
-                begin, end = end, find(b"eu", end)
+                begin, end = end, -1 if layout.numbered_after else find(b"eu", end)
                 number = known(buf[begin:end]) if end > 0 else None
-                if number is None and ((end := _end_of_frames(buf, begin)) < 0):
-                    break
-                stack = self._stack(buf[begin:end]) if number is None else number
                 end += 2
+                if number is None:
+                    number, end = self._list(buf, begin)
+                    if end < 0:
+                        break
+                stack = number
             rows.append(row)
             stacks.append(stack)
             kinds.append(kind)
@@ -230,6 +232,16 @@ class Lane:
             number = self._known[raw] = self._events.stacks.stack(map(self._places.__getitem__, _gets(raw)))
         return number
 
+    def _list(self, buf: bytes, begin: int) -> tuple[int, int]:
+        """Give the stack of a list of frames that begins here, and where its event ends; -1 where it does not."""
+        found = _LIST.match(buf, begin)
+        if found is None:
+            return _REFERS, -1
+        stack = self._stack(found[1])
+        if found[2]:
+            self._memo.put(number_of(found[2]), StackNumber(stack))
+        return stack, found.end()
+
     def frames(self) -> int | None:
         """Read a list of frames that were all written before, and number its stack; None where it is no such list."""
         source = self._source
@@ -249,9 +261,3 @@ class Lane:
 
 def _is_frame(found: object) -> bool:
     return isinstance(found, dict) and "filename" in found
-
-
-def _end_of_frames(buf: bytes, begin: int) -> int:
-    """Give the place where the list of frames that begins here ends, and its event with it; -1 where they do not."""
-    found = _FRAMES.match(buf, begin)
-    return found.end() if found is not None and buf.startswith(b"eu", found.end()) else -1

@@ -58,6 +58,8 @@ class Layout(Value):
     match: Callable[[bytes, int], re.Match[bytes] | None]
     order: tuple[int, ...]
     """For each of `COLUMNS`, and then for the number of the first object, its group; an empty one where it has none."""
+    numbered_after: bool
+    """Whether a list of frames gets its number when it is complete (torch's C++ pickler) and not as it begins."""
     slots: tuple[str, ...]
     """What takes numbers, in order: `event`, names of columns."""
 
@@ -67,6 +69,7 @@ class _Reader:
 
     def __init__(self, raw: bytes) -> None:
         self.raw, self.pos = raw, 0
+        self.numbered_after = False
 
     def skip(self, wanted: bytes) -> bool:
         if self.raw.startswith(wanted, self.pos):
@@ -139,7 +142,9 @@ def _layout(reader: _Reader, key_of: Callable[[bytes], object]) -> Layout:
     empty = len(groups) + 2
     order = (*(groups.index(name) + 2 if name in groups else empty for name in COLUMNS), 1)
     match = re.compile(pattern, re.DOTALL).match
-    return Layout(pattern=pattern, match=match, order=order, slots=tuple(slots))
+    return Layout(
+        pattern=pattern, match=match, order=order, numbered_after=reader.numbered_after, slots=tuple(slots)
+    )
 
 
 def _value(reader: _Reader, column: str | None, slots: list[str]) -> bytes:
@@ -182,11 +187,14 @@ def _frames(reader: _Reader, slots: list[str]) -> bytes:
         while not reader.skip(b"e"):
             if reader.token().lastgroup != "get":
                 raise _NotSimpleError
+        reader.numbered_after = bool(reader.put())
     else:
         if reader.token().lastgroup != "get":
             raise _NotSimpleError
-        # A reference does not tell whether lists are numbered; both picklers number them as they number events.
+        # A reference does not tell how lists are numbered. Python's pickler numbers them as it numbers events, torch's
+        # numbers no event and those lists that will be referred to.
         put = _put_like(slots, reader.raw)
+        reader.numbered_after = not put
     if put:
         slots.append("stack")
     return b"(?:(" + GET + b")u|\\]" + put + b"\\()"

@@ -10,8 +10,9 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from dstop.errors import SnapshotError
+from dstop.snapshot.load.columns import StackNumber
 from dstop.snapshot.load.lane import Lane
-from dstop.snapshot.load.memo import DAMAGED, Memo, StackNumber
+from dstop.snapshot.load.memo import DAMAGED, Memo
 from dstop.snapshot.load.parse import Run
 from dstop.snapshot.load.refused import REFUSED
 
@@ -26,10 +27,12 @@ MOST_DEPTH = 64
 """A snapshot nests six deep."""
 MOST_TEXT_BYTES = 1 << 30
 """Of all texts together."""
-MOST_WHOLE_BYTES = 16
+MOST_WHOLE_BYTES = 255
 """Of one number."""
 NEWEST_PROTOCOL = 5
 
+_FIRST = frozenset(b"\x80](}")
+"""A protocol, or the list or dictionary itself."""
 _U16, _U32, _I32, _U64, _F64 = (struct.Struct(code) for code in ("<H", "<I", "<i", "<Q", ">d"))
 
 
@@ -54,6 +57,10 @@ class Machine:
             SnapshotError: when the pickle asks for more than data, breaks off, or makes no sense.
         """
         source, operations = self.source, self._operations
+        if source.buf[0] not in _FIRST:
+            raise SnapshotError(
+                "it is no pickle", fix="name a file that torch or dstop wrote as a memory snapshot"
+            )
         try:
             while True:
                 if source.pos >= len(source.buf) and not source.more():
@@ -146,10 +153,10 @@ class Machine:
         self._push(int.from_bytes(self.source.take(size), "little", signed=True))
 
     def _text(self, size: int) -> None:
+        self._push(self.source.take(size).decode("utf-8", "replace"))
         self._text_bytes += size
         if self._text_bytes > MOST_TEXT_BYTES:
             raise SnapshotError(f"its texts are more than {MOST_TEXT_BYTES >> 30} GiB", fix=DAMAGED)
-        self._push(self.source.take(size).decode("utf-8", "replace"))
 
     # -- The stack ------------------------------------------------------------------------------------------------
 

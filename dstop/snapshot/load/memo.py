@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dstop.errors import SnapshotError
+from dstop.snapshot.load.columns import StackNumber
 from dstop.snapshot.load.parse import Run
 from dstop.snapshot.values import NO_STACK
 
@@ -24,12 +25,6 @@ MOST_OBJECTS = 40_000_000
 """Numbered one by one, and kept: frames and blocks. Events in columns do not count."""
 LIST = "stack"
 """The slot of an event's list of frames."""
-
-
-class StackNumber(int):
-    """A list of frames that has been put among the stacks already."""
-
-    __slots__ = ()
 
 
 class Memo:
