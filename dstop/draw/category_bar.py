@@ -110,8 +110,7 @@ def category_legend(shares: Sequence[Share], live: int, width: int) -> list[Line
     for row in range(rows):
         spans: list[Span] = []
         for share in shares[row::rows]:
-            words = sureness(share)
-            word = "" if not words else f" {words if ',' not in words else 'partly ' + words.split()[1]}"
-            spans += fit_line((*_item(share, live), (word.rstrip(","), "dim")), cell)
+            surest = sureness(share).partition(",")[0]
+            spans += fit_line((*_item(share, live), (f" {surest}", "dim")), cell)
         lines.append(fit_line(tuple(spans), width))
     return lines

@@ -57,3 +57,10 @@ class PathPrompt(LinePrompt):
 
     def __init__(self, path: str) -> None:
         super().__init__(path, placeholder="file to write", max_length=1000, select_on_focus=False)
+
+
+class TextPrompt(LinePrompt):
+    """Asks for a text to look for."""
+
+    def __init__(self, text: str, placeholder: str) -> None:
+        super().__init__(text, placeholder=placeholder, max_length=200, select_on_focus=False)

@@ -1,0 +1,22 @@
+"""Which pages a snapshot has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.ui.recording.sites_page import SitesPage
+from dstop.ui.recording.timeline_page import TimelinePage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dstop.ui.recording.page import Page
+    from dstop.ui.recording.studied import Studied
+
+PAGES: Mapping[str, type[Page]] = {page.NAME: page for page in (TimelinePage, SitesPage)}
+
+
+def first_page(studied: Studied) -> str:
+    """Begin with the timeline; it says how to record where there is nothing to draw."""
+    del studied
+    return TimelinePage.NAME
