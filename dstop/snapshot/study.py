@@ -10,6 +10,7 @@ import numpy as np
 
 from dstop.model.study import CATEGORIES, CONFIDENCES, PHASES, Curve, Failure, Moment, Share, SiteUse
 from dstop.snapshot.attribution import Attribution, attribute
+from dstop.snapshot.ledger import Account, accounts_of
 from dstop.snapshot.lives import BEFORE, Lives, lives_of
 from dstop.snapshot.own import own_place
 from dstop.snapshot.timeline import alive_at, live_bytes, peak_event, reserved_bytes
@@ -50,6 +51,10 @@ class DeviceStudy:
     def reserved(self) -> NDArray[np.int64]:
         """Reserved bytes at each position."""
         return reserved_bytes(self.snapshot, self.device)
+
+    @cached_property
+    def _accounts(self) -> tuple[Account, ...]:
+        return accounts_of(self.lives, self.attribution.category, len(CATEGORIES))
 
     @property
     def events(self) -> int:
@@ -120,7 +125,7 @@ class DeviceStudy:
         last = self.events if last is None else max(0, min(last, self.events))
         first = max(0, min(first, last))
         pieces = max(1, min(pieces, last - first + 1))
-        edges = np.linspace(first, last + 1, pieces + 1).astype(np.int64)
+        edges = first + (last + 1 - first) * np.arange(pieces + 1, dtype=np.int64) // pieces
         at = [int(begin) + int(np.argmax(self.live[begin:end])) for begin, end in pairwise(edges)]
         return Curve(
             first=first,
@@ -139,15 +144,17 @@ class DeviceStudy:
         stacks, place = np.unique(self.lives.stack[rows], return_inverse=True)
         sums = np.bincount(place, weights=self.lives.size[rows]).astype(np.int64)
         order = np.argsort(-sums, kind="stable")[: max(0, most)]
-        return tuple(self._site(int(stacks[index]), rows[place == index]) for index in order.tolist())
+        together = np.split(rows[np.argsort(place, kind="stable")], np.cumsum(np.bincount(place))[:-1])
+        return tuple(self._site(int(stacks[index]), together[index]) for index in order.tolist())
 
     def _site(self, stack: int, rows: NDArray[np.int64]) -> SiteUse:
         size, category = self.lives.size[rows], self.attribution.category[rows]
         most = int(np.argmax(np.bincount(category, weights=size)))
         places = self.snapshot.stacks[stack]
-        named = [
-            row for row in rows[np.argsort(-size, kind="stable")].tolist() if row in self.attribution.names
-        ]
+        names = self.attribution.names
+        named = (
+            [row for row in rows[np.argsort(-size, kind="stable")].tolist() if row in names] if names else []
+        )
         return SiteUse(
             size_bytes=int(size.sum()),
             blocks=len(rows),
@@ -177,17 +184,8 @@ class DeviceStudy:
         return tuple(made)
 
     def _shares_over(self, positions: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
-        """Sum each category at rising positions: every life adds from the first position after its begin to its end."""
-        made: list[tuple[int, ...]] = []
-        for number in range(len(CATEGORIES)):
-            mine = self.attribution.category == number
-            change = np.zeros(len(positions) + 1, np.int64)
-            first = np.searchsorted(positions, self.lives.begin[mine] + 1)
-            after = np.searchsorted(positions, self.lives.end[mine] + 1)
-            np.add.at(change, first, self.lives.size[mine])
-            np.subtract.at(change, after, self.lives.size[mine])
-            made.append(tuple(np.cumsum(change)[:-1].tolist()))
-        return tuple(made)
+        """Give the bytes of each category at positions."""
+        return tuple(tuple(account.at(positions).tolist()) for account in self._accounts)
 
     def _phase(self, position: int) -> str:
         """Give the phase of the last life that began before a position."""
