@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,13 +50,6 @@ class Numbers(dict[bytes, int]):
             self.clear()
         number = self[raw] = self._compute(raw)
         return number
-
-    def column(self, raw: Sequence[bytes], code: str) -> bytes:
-        """Give the numbers of a column, as the bytes of an array of this type code."""
-        first = raw[0]
-        if raw.count(first) == len(raw):  # Most columns say the same a thousand times.
-            return array(code, [self[first]]).tobytes() * len(raw)
-        return array(code, map(self.__getitem__, raw)).tobytes()
 
 
 class Wholes:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dstop.errors import SnapshotError
-from dstop.snapshot.load.columns import COLUMNS, StackNumber
-from dstop.snapshot.load.decode import Numbers, Wholes, number_of, text_of
-from dstop.snapshot.load.layout import GET, layout_of
+from dstop.snapshot.load.columns import StackNumber
+from dstop.snapshot.load.decode import Numbers, Wholes, number_of, text_of, whole_of
+from dstop.snapshot.load.layout import FIRST, FRAME, FRAMES, GET, NUMBER, REFERENCE, layouts_of
 from dstop.snapshot.load.parse import Run
 from dstop.snapshot.values import ACTION_NAMES, NO_STACK, NO_TEXT, Action
 
@@ -24,22 +25,24 @@ if TYPE_CHECKING:
     from dstop.snapshot.load.memo import Memo
     from dstop.snapshot.load.source import Source
 
-MOST_LAYOUTS = 24
+MOST_LAYOUTS = 48
 MOST_EVENTS = 20_000_000
 """In columns they are a gigabyte; torch keeps as many as it was told, a hundred thousand or a million as a rule."""
 MOST_TRIES = 256
 """To learn something new from events in a row: most that the machine reads are familiar, and cut by a pickle frame."""
-BATCH = 4096
 LONGEST_EVENT_BYTES = 1 << 16
 """An event that would not fit before the window's end is looked at again after more was read."""
+LEAST_LOOK_BYTES, MOST_LOOK_BYTES = 1 << 12, 1 << 19
+"""How far ahead events of one kind are looked for; it is in vain behind one of another kind."""
 _FRAMES = re.compile(rb"(?:%s)++" % GET, re.DOTALL)
-_LIST = re.compile(rb"((?:%s)++)e(q.|r.{4})?u" % GET, re.DOTALL)
 _gets = re.compile(GET, re.DOTALL).findall
-_STACK = COLUMNS.index("stack")
 _GETS = frozenset({b"h", b"j"})
-_PUTS = frozenset({b"q", b"r"})
 _PENDING = -1
-_REFERS = -1
+_TEXTS = ("compiled", "note")
+
+
+class _NoFramesError(Exception):
+    """What lies where a list of frames should be is something else."""
 
 
 class Lane:
@@ -50,8 +53,10 @@ class Lane:
         self._layouts: list[Layout] = []
         self._patterns: set[bytes] = set()
         self._tries = MOST_TRIES
-        self._known: dict[bytes, int] = {}
+        self._look = LEAST_LOOK_BYTES
+        self._stacks = Numbers(self._stack)
         """Bytes of a list of frames -> number of the stack."""
+        self._stacks[b""] = NO_STACK
         self._places = Numbers(lambda raw: events.stacks.place(self._object(raw)))
         self._wholes = Wholes()
         self._readers = {
@@ -70,13 +75,14 @@ class Lane:
             return
         self._tries -= 1
         raw = source.buf[begin - source.before : source.pos]
-        if len(raw) > LONGEST_EVENT_BYTES or (layout := layout_of(raw, self._object)) is None:
+        if len(raw) > LONGEST_EVENT_BYTES:
             return
-        if layout.pattern not in self._patterns:
-            self._patterns.add(layout.pattern)
-            self._layouts.append(layout)
-            self._memo.layouts.append(layout.slots)
-            self._tries = MOST_TRIES
+        for layout in layouts_of(raw, self._object):
+            if layout.pattern not in self._patterns:
+                self._patterns.add(layout.pattern)
+                self._layouts.append(layout)
+                self._memo.layouts.append(layout.slots)
+                self._tries = MOST_TRIES
 
     def _object(self, raw: bytes) -> object:
         return self._memo.get(number_of(raw))
@@ -101,89 +107,105 @@ class Lane:
         return Run((first, last)) if last > first else None
 
     def _batch(self) -> bool:
-        """Read a batch; say whether there may be more."""
+        """Read events of one kind that follow each other; say whether there were any."""
         source = self._source
         if len(source.buf) - source.pos < LONGEST_EVENT_BYTES:
             source.more()
         buf, pos = source.buf, source.pos
-        find, known = buf.find, self._known.get
-        rows: list[tuple[bytes, ...]] = []
-        stacks: list[int] = []
-        kinds: list[int] = []
-        kind = 0
+        kind = next((number for number, each in enumerate(self._layouts) if each.match(buf, pos)), None)
+        if kind is None:
+            return False
         layout = self._layouts[kind]
-        match, order = layout.match, layout.order
-        while len(rows) < BATCH:
-            found = match(buf, pos)
-            if found is None:
-                kind = next((i for i, each in enumerate(self._layouts) if each.match(buf, pos)), -1)
-                if kind < 0:
-                    break
-                layout = self._layouts[kind]
-                match, order = layout.match, layout.order
-                continue
-            row = found.group(*order)
-            end = found.end()
-            stack = _REFERS
-            if row[_STACK] is None:
-                # What ends like a list, and is one that was read before, is that list: it was read from the same start.
-                begin, end = end, -1 if layout.numbered_after else find(b"eu", end)
-                number = known(buf[begin:end]) if end > 0 else None
-                end += 2
-                if number is None:
-                    number, end = self._list(buf, begin)
-                    if end < 0:
-                        break
-                stack = number
-            rows.append(row)
-            stacks.append(stack)
-            kinds.append(kind)
-            pos = end
-        source.pos = pos
-        if rows:
-            self._take(rows, stacks, kinds)
-        return len(rows) == BATCH or (bool(rows) and len(buf) - pos < LONGEST_EVENT_BYTES)
+        rows = layout.find(buf, pos, pos + self._look)
+        following = _following(buf, pos, rows)
+        self._look = (
+            min(self._look * 2, MOST_LOOK_BYTES)
+            if following == len(rows)
+            else max(self._look // 2, LEAST_LOOK_BYTES)
+        )
+        rows = rows[:following]
+        taken = self._take(kind, layout, rows)
+        source.pos = pos + sum(len(row[0]) for row in rows[:taken])
+        return taken > 0
 
-    def _take(self, rows: list[tuple[bytes, ...]], stacks: list[int], kinds: list[int]) -> None:
-        """Put a batch into columns."""
-        columns = dict(zip((*COLUMNS, "first"), zip(*rows, strict=True), strict=True))
-        stack = np.array(stacks, np.int32)
-        events, row = self._events, len(self._events)
-        for name, column in events.columns.items():
-            raw = columns[name]
-            if name == "stack":
-                column.frombytes(np.maximum(stack, NO_STACK).tobytes())
-            elif name in self._readers:
-                column.frombytes(self._readers[name].column(raw, column.typecode))
-            else:
-                column.frombytes(self._wholes.column(raw).tobytes())
-        self._number(columns["first"], stack != _REFERS, kinds, row)
-        self._refer(columns["stack"], row)
-        for name in ("compiled", "note"):
-            self._settle(name, columns[name], row)
-
-    def _number(self, first: Sequence[bytes], new: NDArray[np.bool_], kinds: list[int], row: int) -> None:
-        """Tell the memo which numbers these events took; `new`: those that brought a list of their own."""
-        kind = np.array(kinds, np.int64)
-        without = [len(layout.slots) - ("stack" in layout.slots) for layout in self._layouts]
-        has_list = [("stack" in layout.slots) for layout in self._layouts]
-        taken = np.array(without, np.int64)[kind] + (np.array(has_list, bool)[kind] & new)
-        begins = np.cumsum(taken) - taken + self._memo.count
-        if first[0][:1] in _PUTS:
-            begins = np.array(
-                [number_of(raw) if raw else at for raw, at in zip(first, begins.tolist(), strict=True)],
-                np.int64,
+    def _take(self, kind: int, layout: Layout, rows: list[tuple[bytes, ...]]) -> int:
+        """Put events into columns, and say how many: all before the first whose frames are none."""
+        if not rows:
+            return 0
+        fields: dict[str, Sequence[bytes]] = dict(
+            zip(("", *layout.fields), zip(*rows, strict=True), strict=True)
+        )
+        frames: Sequence[bytes] = ()
+        if FRAMES in fields:
+            single = fields[FRAME]
+            frames = (
+                [one or many for one, many in zip(single, fields[FRAMES], strict=True)]
+                if any(single)
+                else fields[FRAMES]
             )
-        self._memo.skip(begins, row, kind, count=int(taken.sum()))
+        try:
+            stack = np.fromiter(map(self._stacks.__getitem__, frames), np.int32, len(frames))
+        except _NoFramesError:
+            good = next(index for index, each in enumerate(frames) if each not in self._stacks)
+            return self._take(kind, layout, rows[:good])
+        count, row = len(rows), len(self._events)
+        for name, column in self._events.columns.items():
+            if name != "stack":
+                column.frombytes(self._column(name, layout, fields))
+            else:
+                column.frombytes(stack.tobytes() if len(stack) else bytes(stack.itemsize * count))
+        self._number(kind, layout, fields, stack, row)
+        if REFERENCE in fields:
+            self._refer(fields[REFERENCE], row)
+        for name in _TEXTS:
+            self._settle(name, fields.get(name) or (layout.constants.get(name, b""),) * count, row)
+        return count
 
-    def _refer(self, raw: tuple[bytes | None, ...], row: int) -> None:
+    def _column(self, name: str, layout: Layout, fields: dict[str, Sequence[bytes]]) -> bytes:
+        """Give one column of these events, as the bytes of an array."""
+        raw = fields.get(name)
+        if name not in self._readers:
+            if raw is not None:
+                return self._wholes.column(raw).tobytes()
+            one = array("q", [whole_of(layout.constants.get(name, b""))])
+        else:
+            reader, code = self._readers[name], self._events.columns[name].typecode
+            if raw is not None:
+                return array(code, map(reader.__getitem__, raw)).tobytes()
+            one = array(code, [reader[layout.constants.get(name, b"")]])
+        return one.tobytes() * len(fields[""])
+
+    def _number(
+        self,
+        kind: int,
+        layout: Layout,
+        fields: dict[str, Sequence[bytes]],
+        stack: NDArray[np.int32],
+        row: int,
+    ) -> None:
+        """Tell the memo which numbers these events took."""
+        count = len(fields[""])
+        taken = np.full(count, len(layout.slots), np.int64)
+        if "stack" in layout.slots:
+            references = fields[REFERENCE]
+            if references.count(b"") < count:
+                taken -= np.fromiter(map(bool, references), bool, count)
+        begins = np.cumsum(taken) - taken + self._memo.count
+        if FIRST in fields:
+            begins = np.fromiter(map(number_of, fields[FIRST]), np.int64, count)
+        self._memo.skip(begins, row, kind, count=int(taken.sum()))
+        for raw, number in zip(fields.get(NUMBER, ()), stack.tolist(), strict=False):
+            if raw:
+                self._memo.put(number_of(raw), StackNumber(number))
+
+    def _refer(self, raw: Sequence[bytes], row: int) -> None:
         """Find the stacks of events that refer to a list written before."""
         at = [index for index, each in enumerate(raw) if each]
         if not at:
             return
-        numbers = [number_of(each) for each in raw if each]
+        numbers = [number_of(raw[index]) for index in at]
         known = [self._memo.known(number) for number in numbers]
-        stacks = [self._numbered(each) for each in known]
+        stacks = [self._events.stacks.frames(each) for each in known]
         in_columns = [index for index, each in enumerate(known) if each is None]
         if in_columns:
             found = self._memo.stacks(np.array([numbers[index] for index in in_columns], np.int64)).tolist()
@@ -192,6 +214,17 @@ class Lane:
         column = self._events.columns["stack"]
         for index, number in zip(at, stacks, strict=True):
             column[row + index] = number
+
+    def _settle(self, name: str, raw: Sequence[bytes], row: int) -> None:
+        """Look up the texts that had to wait, each reference once."""
+        column, reader = self._events.columns[name], self._readers[name]
+        if _PENDING not in column[row:]:
+            return
+        for index, each in enumerate(raw, row):
+            if column[index] == _PENDING:
+                if reader[each] == _PENDING:
+                    reader[each] = self._events.texts.number(self._object(each))
+                column[index] = reader[each]
 
     # -- Values ---------------------------------------------------------------------------------------------------
 
@@ -202,8 +235,7 @@ class Lane:
     def _pool(self, raw: bytes) -> int:
         if not raw:
             return -1
-        found = self._object(raw) if raw[:1] in _GETS else self._wholes.pair(raw)
-        return self._events.pools.number(found)
+        return self._events.pools.number(self._object(raw) if raw[:1] in _GETS else self._wholes.pair(raw))
 
     def _text(self, raw: bytes) -> int:
         """Number a text; one that these very events have written cannot be looked up before they are in columns."""
@@ -212,35 +244,15 @@ class Lane:
         found = self._memo.known(number_of(raw)) if raw[:1] in _GETS else text_of(raw)
         return _PENDING if found is None else self._events.texts.number(found)
 
-    def _settle(self, name: str, raw: Sequence[bytes], row: int) -> None:
-        """Look up the texts that had to wait, each reference once."""
-        column, reader = self._events.columns[name], self._readers[name]
-        if _PENDING not in column[row:]:
-            return
-        for index, each in enumerate(raw):
-            if column[row + index] == _PENDING:
-                if reader[each] == _PENDING:
-                    reader[each] = self._events.texts.number(self._object(each))
-                column[row + index] = reader[each]
-
-    def _numbered(self, found: object) -> int:
-        return int(found) if isinstance(found, StackNumber) else self._events.stacks.frames(found)
-
     def _stack(self, raw: bytes) -> int:
-        number = self._known.get(raw)
-        if number is None:
-            number = self._known[raw] = self._events.stacks.stack(map(self._places.__getitem__, _gets(raw)))
-        return number
+        """Number a stack.
 
-    def _list(self, buf: bytes, begin: int) -> tuple[int, int]:
-        """Give the stack of a list of frames that begins here, and where its event ends; -1 where it does not."""
-        found = _LIST.match(buf, begin)
-        if found is None:
-            return _REFERS, -1
-        stack = self._stack(found[1])
-        if found[2]:
-            self._memo.put(number_of(found[2]), StackNumber(stack))
-        return stack, found.end()
+        Raises:
+            _NoFramesError: when these bytes are no references: they happened to look like the end of a list.
+        """
+        if _FRAMES.fullmatch(raw) is None:
+            raise _NoFramesError
+        return self._events.stacks.stack(map(self._places.__getitem__, _gets(raw)))
 
     def frames(self) -> int | None:
         """Read a list of frames that were all written before, and number its stack; None where it is no such list."""
@@ -251,13 +263,26 @@ class Lane:
         if found is None or source.buf[found.end() : found.end() + 1] != b"e":
             return None
         raw = found[0]
-        if raw not in self._known and not all(_is_frame(self._object(each)) for each in _gets(raw)):
+        if raw not in self._stacks and not all(_is_frame(self._object(each)) for each in _gets(raw)):
             return None
         if source.buf[found.end() + 1 : found.end() + 2] in {b"(", b""}:
             return None  # The list goes on.
         source.pos = found.end() + 1
-        return self._stack(raw)
+        return self._stacks[raw]
 
 
 def _is_frame(found: object) -> bool:
     return isinstance(found, dict) and "filename" in found
+
+
+def _following(buf: bytes, pos: int, rows: Sequence[tuple[bytes, ...]]) -> int:
+    """Count the events that follow each other without a gap, from here: others may lie behind something else."""
+    wholes = [row[0] for row in rows]
+    joined = b"".join(wholes)
+    if buf.startswith(joined, pos):
+        return len(rows)
+    for count, whole in enumerate(wholes):
+        if not buf.startswith(whole, pos):
+            return count
+        pos += len(whole)
+    return len(rows)

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.model.value import Value
-from dstop.snapshot.load.columns import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 GET = rb"h.|j.{4}"
 WHOLE = rb"K.|M.{2}|J.{4}|\x8a(?:\x07.{7}|\x06.{6}|\x05.{5}|\x04.{4}|\x03.{3}|\x02.{2}|\x01.|\x08.{8}|\x00)"
@@ -32,7 +31,7 @@ _TOKEN = re.compile(
     rb"(?P<get>%s)|(?P<pair>%s)|(?P<whole>%s)|(?P<text>%s)|(?P<plain>[\x88\x89N])" % (GET, PAIR, WHOLE, TEXT),
     re.DOTALL,
 )
-_PUT = re.compile(rb"\x94|q.|r.{4}", re.DOTALL)
+_PUT_AT = re.compile(rb"\x94|q.|r.{4}", re.DOTALL)
 
 COLUMN_OF = {
     "action": "action",
@@ -50,16 +49,25 @@ COLUMN_OF = {
 """Key of an event -> column; others are read over."""
 
 
+REFERENCE, FRAMES, FRAME, NUMBER, FIRST = "reference", "frames", "frame", "number", "first"
+"""Groups that are no columns: a reference to a list of frames that was written before, or what a new list holds (if it is
+one frame alone, that one), and its number where it gets one when it is complete; and the number of the event."""
+_CONSTANT = frozenset({"stream", "pool", "compiled", "note"})
+"""Columns that say the same in most events of most files: an expression that has them literally is half as long."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Layout(Value):
-    """One kind of event. Its expression ends where a new list of frames begins, if there is one, or the event ends."""
+    """One kind of event, whole."""
 
     pattern: bytes
+    find: Callable[[bytes, int, int], list[tuple[bytes, ...]]]
+    """Finds all in a part of the window: of each the whole event, and then its groups."""
     match: Callable[[bytes, int], re.Match[bytes] | None]
-    order: tuple[int, ...]
-    """For each of `COLUMNS`, and then for the number of the first object, its group; an empty one where it has none."""
-    numbered_after: bool
-    """Whether a list of frames gets its number when it is complete (torch's C++ pickler) and not as it begins."""
+    fields: tuple[str, ...]
+    """What each group is, after the whole: a column, or one of those above."""
+    constants: Mapping[str, bytes]
+    """Columns that are the same in all events of this kind."""
     slots: tuple[str, ...]
     """What takes numbers, in order: `event`, names of columns."""
 
@@ -69,7 +77,6 @@ class _Reader:
 
     def __init__(self, raw: bytes) -> None:
         self.raw, self.pos = raw, 0
-        self.numbered_after = False
 
     def skip(self, wanted: bytes) -> bool:
         if self.raw.startswith(wanted, self.pos):
@@ -91,77 +98,30 @@ class _Reader:
 
     def put(self) -> bytes:
         """Read over a number being given, and return the expression for it."""
-        found = _PUT.match(self.raw, self.pos)
+        found = _PUT_AT.match(self.raw, self.pos)
         if found is None:
             return b""
         self.pos = found.end()
         return PUTS[found[0][:1]]
 
 
-def layout_of(raw: bytes, key_of: Callable[[bytes], object]) -> Layout | None:
-    """Learn from one event; None where its parts are not as simple as others' will be (its keys are new, say).
+def layouts_of(raw: bytes, key_of: Callable[[bytes], object]) -> tuple[Layout, ...]:
+    """Learn from one event: what is the same as it in most columns, and what is like it.
+
+    None where its parts are not as simple as others' will be (its keys are new, say).
 
     Args:
         raw: from its `}` to its end.
         key_of: gives what a reference (as bytes) stands for.
     """
-    reader = _Reader(raw)
     try:
-        return _layout(reader, key_of)
+        return tuple(_Learner(raw, key_of, constant).learn() for constant in (_CONSTANT, frozenset[str]()))
     except _NotSimpleError:
-        return None
+        return ()
 
 
 class _NotSimpleError(Exception):
     """This event is for the machine."""
-
-
-def _layout(reader: _Reader, key_of: Callable[[bytes], object]) -> Layout:
-    reader.expect(b"}")
-    put = reader.put()
-    slots = ["event"] if put else []
-    groups: list[str] = []
-    pattern = b"\\}" + (b"(%s)" % put if put else b"()") + b"\\("
-    reader.expect(b"(")
-    while not reader.skip(b"u"):
-        raw_key = reader.token()
-        if raw_key.lastgroup != "get":
-            raise _NotSimpleError
-        key = key_of(raw_key[0])
-        column = COLUMN_OF.get(key) if isinstance(key, str) else None
-        pattern += re.escape(raw_key[0]) + _value(reader, column, slots)
-        if column is not None:
-            groups.append(column)
-    if "action" not in groups or len(set(groups)) != len(groups):
-        raise _NotSimpleError  # The newest dictionary was one of its frames.
-    if "stack" not in groups:
-        pattern += b"u"
-    elif groups[-1] != "stack":
-        raise _NotSimpleError  # Frames in the middle: torch has always written them last.
-    pattern += b"()"
-    empty = len(groups) + 2
-    order = (*(groups.index(name) + 2 if name in groups else empty for name in COLUMNS), 1)
-    match = re.compile(pattern, re.DOTALL).match
-    return Layout(
-        pattern=pattern, match=match, order=order, numbered_after=reader.numbered_after, slots=tuple(slots)
-    )
-
-
-def _value(reader: _Reader, column: str | None, slots: list[str]) -> bytes:
-    """Read over a value and give the expression for its like."""
-    if column == "stack":
-        return _frames(reader, slots)
-    found = reader.token()
-    kind, put = found.lastgroup or "", reader.put()
-    if put:
-        slots.append(column or "other")
-    if column is None:
-        return b"(?:" + _LIKE[kind] + b")" + put
-    if kind not in _KINDS_OF.get(column, _TEXTS):
-        raise _NotSimpleError
-    if kind in {"get", "whole"}:
-        return b"(" + _LIKE[kind] + b")"
-    return b"(" + re.escape(found[0]) + b"|" + _LIKE[kind] + b")" + put
 
 
 _LIKE = {"get": GET, "pair": PAIR, "whole": WHOLE, "text": TEXT, "plain": rb"[\x88\x89N]"}
@@ -174,34 +134,97 @@ _KINDS_OF = {
     "pool": frozenset({"get", "pair"}),
     "action": frozenset({"get"}),  # A new word is rare, and whoever refers to it later must find it.
 }
+_SKIP = rb"((?:[^e]++|e(?!u[}e\x95]))*+)eu(?=[}e\x95])"
+"""To where a list of frames seems to end, and its event, with what may follow. It is looked at again: see `Lane`."""
 
 
-def _frames(reader: _Reader, slots: list[str]) -> bytes:
-    """Read over a list of frames that were all written before, or a reference to such a list.
+class _Learner:
+    """Reads one event, and writes the expression for its like."""
 
-    The expression takes either: the reference and the event's end, or no more than the list's beginning.
-    """
-    if reader.skip(b"]"):
-        put = reader.put()
+    def __init__(self, raw: bytes, key_of: Callable[[bytes], object], constant: frozenset[str]) -> None:
+        self._reader, self._key_of, self._constant = _Reader(raw), key_of, constant
+        self._slots: list[str] = []
+        self._fields: list[str] = []
+        self._constants: dict[str, bytes] = {}
+
+    def learn(self) -> Layout:
+        """Give the layout.
+
+        Raises:
+            _NotSimpleError: when there is none.
+        """
+        reader = self._reader
+        reader.expect(b"}")
+        pattern = b"\\}" + self._event_number() + b"\\("
         reader.expect(b"(")
-        while not reader.skip(b"e"):
-            if reader.token().lastgroup != "get":
-                raise _NotSimpleError
-        reader.numbered_after = bool(reader.put())
-    else:
-        if reader.token().lastgroup != "get":
+        while not reader.skip(b"u"):
+            raw_key = reader.token()
+            if raw_key.lastgroup != "get" or "stack" in self._fields:
+                raise _NotSimpleError  # Frames in the middle: torch has always written them last.
+            key = self._key_of(raw_key[0])
+            column = COLUMN_OF.get(key) if isinstance(key, str) else None
+            pattern += re.escape(raw_key[0]) + (self._frames() if column == "stack" else self._value(column))
+        if "action" not in self._fields:
+            raise _NotSimpleError  # The newest dictionary was one of its frames.
+        if REFERENCE not in self._fields:
+            pattern += b"u"
+        expression = re.compile(b"(" + pattern + b")", re.DOTALL)
+        return Layout(
+            pattern=pattern,
+            find=expression.findall,
+            match=expression.match,
+            fields=tuple(self._fields),
+            constants=self._constants,
+            slots=tuple(self._slots),
+        )
+
+    def _event_number(self) -> bytes:
+        put = self._reader.put()
+        if put:
+            self._slots.append("event")
+        if put in {b"", PUTS[b"\x94"]}:
+            return put
+        self._fields.append(FIRST)
+        return b"(" + put + b")"
+
+    def _value(self, column: str | None) -> bytes:
+        """Read over a value and give the expression for its like."""
+        found = self._reader.token()
+        kind, put = found.lastgroup or "", self._reader.put()
+        if put:
+            self._slots.append(column or "other")
+        if column is None:
+            return b"(?:" + _LIKE[kind] + b")" + put
+        if kind not in _KINDS_OF.get(column, _TEXTS) or column in self._fields or column in self._constants:
             raise _NotSimpleError
-        # A reference does not tell how lists are numbered. Python's pickler numbers them as it numbers events, torch's
-        # numbers no event and those lists that will be referred to.
-        put = _put_like(slots, reader.raw)
-        reader.numbered_after = not put
-    if put:
-        slots.append("stack")
-    return b"(?:(" + GET + b")u|\\]" + put + b"\\()"
+        if column in self._constant:
+            self._constants[column] = found[0]
+            return re.escape(found[0]) + put
+        self._fields.append(column)
+        return b"(" + _LIKE[kind] + b")" + put
 
+    def _frames(self) -> bytes:
+        """Read over a list of frames that were all written before, or a reference to such a list; take either.
 
-def _put_like(slots: list[str], raw: bytes) -> bytes:
-    if "event" not in slots:
-        return b""
-    found = _PUT.match(raw, 1)
-    return PUTS[found[0][:1]] if found is not None else b""
+        Python's pickler numbers lists as it numbers events: as they begin. Torch's numbers no event, and a list that
+        will be referred to when it is complete.
+        """
+        reader = self._reader
+        if reader.skip(b"]"):
+            reader.put()
+            frames = reader.skip(b"(")
+            while frames and not reader.skip(b"e"):
+                if reader.token().lastgroup != "get":
+                    raise _NotSimpleError
+            reader.put()
+        elif reader.token().lastgroup != "get":
+            raise _NotSimpleError
+        self._fields += [REFERENCE, FRAMES, FRAME]
+        if "event" not in self._slots:
+            self._fields.append(NUMBER)
+            new = rb"\](?:\(((?:%s)++)e|(%s)a)(q.|r.{4})?u" % (GET, GET)
+        else:
+            self._slots.append("stack")
+            put = _Reader(reader.raw[1:]).put()
+            new = rb"\]%s(?:\(%s|(%s)au|u)" % (put, _SKIP, GET)
+        return b"(?:(" + GET + b")u|" + new + b")"

@@ -145,7 +145,7 @@ class Machine:
             raise SnapshotError(f"pickle protocol {protocol} is unknown", fix="a newer dstop may know it")
 
     def _frame(self) -> None:
-        self.source.take(8)  # How long the frame is: only of use to who reads whole frames.
+        self.source.take(8)  # How long it is: only of use to who reads whole frames.
 
     def _whole(self, size: int) -> None:
         if not 0 <= size <= MOST_WHOLE_BYTES:

@@ -74,11 +74,11 @@ class Memo:
         except KeyError:
             return self._in_columns(number)
 
-    def skip(self, first: NDArray[np.int64], row: int, layouts: NDArray[np.int64], *, count: int) -> None:
-        """Take note of events that went into columns: consecutive rows, and the numbers of their first objects."""
+    def skip(self, first: NDArray[np.int64], row: int, layout: int, *, count: int) -> None:
+        """Take note of events that went into columns: rows of one layout, and their first numbers."""
         self._first.frombytes(first.tobytes())
         self._row.frombytes(np.arange(row, row + len(first), dtype=np.int64).tobytes())
-        self._layout.frombytes(layouts.astype(np.int8).tobytes())
+        self._layout.frombytes(bytes([layout]) * len(first))
         self.count += count
 
     def _in_columns(self, number: int) -> object:

@@ -18,6 +18,7 @@ MOST_BYTES = 64 << 30
 LONGEST_TEXT_BYTES = 16 << 20
 
 _GZIP, _ZIP, _ZSTD = b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
+_PROTO, _FRAME, _HEADER_BYTES = b"\x80\x04", b"\x95", 9
 CUT_OFF = "it was cut off: dump it again, or copy it again from where it was written"
 
 
@@ -54,10 +55,11 @@ class Source:
         ):
             if head.startswith(magic):
                 raise SnapshotError(f"the file is {kind}, and no snapshot", fix=fix)
-        self.buf = head
+        self._frames = _Frames(head)
+        self.buf = self._frames.unwrap(head)
         self.pos = 0
         self.before = 0
-        """How many bytes have left the window: the place in the file is `before + pos`."""
+        """How many bytes have left the window: `before + pos` is the place in the pickle."""
 
     def _read(self, size: int) -> bytes:
         try:
@@ -77,9 +79,12 @@ class Source:
         Raises:
             SnapshotError: when the file cannot be read, or is longer than anything that torch would write.
         """
-        piece = self._read(PIECE_BYTES)
-        if not piece:
-            return False
+        piece = b""
+        while not piece:
+            raw = self._read(PIECE_BYTES)
+            piece = self._frames.unwrap(raw) if raw else self._frames.rest()
+            if not raw and not piece:
+                return False
         self.before += self.pos
         self.buf = self.buf[self.pos :] + piece
         self.pos = 0
@@ -112,6 +117,47 @@ class Source:
         start = self.pos
         self.pos = start + count
         return self.buf[start : self.pos]
+
+
+class _Frames:
+    """Takes the pickle's frames away (protocol 4 and 5): they cut events in two every 64 KiB, and say nothing.
+
+    A frame's length is known, and the next one follows at once; where it does not (a text of 64 KiB stands outside of
+    any), what comes is left as it is, and the machine meets the frames itself.
+    """
+
+    def __init__(self, head: bytes) -> None:
+        framed = head[:1] == b"\x80" and head[2:3] == _FRAME
+        self._left = len(_PROTO) if framed else -1
+        """Bytes of this frame that are to come; the opcode before the first one is as if it were one. -1: no frames."""
+        self._held = b""
+
+    def unwrap(self, raw: bytes) -> bytes:
+        """Give what is in the frames of this piece."""
+        if self._left < 0:
+            return raw
+        raw, given, at = self._held + raw, [], 0
+        while at < len(raw):
+            if self._left:
+                given.append(raw[at : at + self._left])
+                at += len(given[-1])
+                self._left -= len(given[-1])
+            elif raw[at : at + 1] != _FRAME:
+                self._left = -1
+                given.append(raw[at:])
+                break
+            elif len(raw) - at < _HEADER_BYTES:
+                break
+            else:
+                self._left = int.from_bytes(raw[at + 1 : at + _HEADER_BYTES], "little")
+                at += _HEADER_BYTES
+        self._held = raw[at:] if self._left >= 0 else b""
+        return b"".join(given)
+
+    def rest(self) -> bytes:
+        """Give what was held back, when nothing more comes."""
+        held, self._held = self._held, b""
+        return held
 
 
 class _Joined:
