@@ -61,8 +61,16 @@ def where(site: SiteUse, width: int) -> str:
         return crop(name + NO_STACK, width)
     room = max(0, width - cells(name))
     if site.own.file.endswith(_PYTHON):
-        return crop(name, width) + place_text(site.own, room)
+        inner = _inner(site)
+        text = place_text(site.own, room)
+        return crop(name, width) + (f"{text}{inner}" if cells(text + inner) <= room else text)
     return crop(name, width) + fit(f"C++: {_native(site.places)}", room).rstrip()
+
+
+def _inner(site: SiteUse) -> str:
+    """Name the library function that the reader's line was in: one line of theirs may call many."""
+    place = next((place for place in site.places if place.file.endswith(_PYTHON)), None)
+    return "" if place is None or place == site.own else f"  in {clean(place.function)}"
 
 
 def _native(places: Sequence[Place]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, groupby, pairwise
@@ -16,7 +16,7 @@ from dstop.model.value import Value
 from dstop.units import bytes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dstop.draw.line import Line, Span
     from dstop.model.study import Curve
@@ -89,14 +89,18 @@ def timeline_lines(curve: Curve, marks: Marks, cursor: int, width: int, height: 
         width: cells.
         height: rows, at least three.
     """
+    if width < AXIS + 2:  # nothing but the edge of the axis is left of it
+        whole = timeline_lines(curve, marks, cursor, AXIS + 2, height)
+        return [fit_line(line, width) for line in whole]
     rows, cells = max(1, height - AROUND), graph_width(width)
     high = max(1, *curve.live_bytes, *curve.reserved_bytes)
     top, step = top_and_step(high, rows)
     columns = _columns(curve, rows, cells, top)
     at = column_of(curve, cursor, width)
-    over = {column_of(curve, each, width): _FAILURE for each in marks.failures}
+    signs = _signs(curve, marks, width)
+    over = {column: _FAILURE for column, sign in signs.items() if sign[0] == FAILED}
     labels = {min(rows - 1, round(rows * value / top)): value for value in range(0, top + 1, step)}
-    lines = [_marks_line(curve, marks, at, width)]
+    lines = [_marks_line(signs, at, width)]
     for row in range(rows - 1, -1, -1):
         line: list[Span] = [_axis(labels.get(row))]
         cells_of_row = [
@@ -170,18 +174,25 @@ def _column(parts: Sequence[float], reserved: float, rows: int) -> list[Span]:
     return column
 
 
-def _marks_line(curve: Curve, marks: Marks, at: int | None, width: int) -> Line:
-    """Put a sign above each mark; a failure hides the peak, the peak a step."""
-    cells = [_EMPTY] * width
-    for signs, sign in (
+@lru_cache(maxsize=8)
+def _signs(curve: Curve, marks: Marks, width: int) -> Mapping[int, Span]:
+    """Give the sign above each column that has one; a failure hides the peak, the peak a step."""
+    signs: dict[int, Span] = {}
+    for positions, sign in (
         (marks.steps, (STEP, "dim")),
         ((marks.peak,), (PEAK, "warn")),
         (marks.failures, (FAILED, "bad")),
     ):
-        for position in signs:
+        first, after = bisect_left(positions, curve.first), bisect_right(positions, curve.last)
+        for position in positions[first:after]:
             column = column_of(curve, position, width)
             if column is not None:
-                cells[column] = sign
+                signs[column] = sign
+    return signs
+
+
+def _marks_line(signs: Mapping[int, Span], at: int | None, width: int) -> Line:
+    cells = [signs.get(column, _EMPTY) for column in range(width)]
     if at is not None and cells[at] == _EMPTY:
         cells[at] = ("╷", "cursor")
     return fit_line(tuple(_runs(cells)), width)
@@ -203,6 +214,6 @@ def _times_line(curve: Curve, marks: Marks, at: int | None, width: int) -> Line:
         if start + len(label) <= width:
             text[start : start + len(label)] = label
     whole = "".join(text)
-    if at is None:
+    if at is None or whole[at : at + 1] != " ":
         return fit_line(((whole, "dim"),), width)
     return fit_line(((whole[:at], "dim"), ("▲", "cursor"), (whole[at + 1 :], "dim")), width)
