@@ -58,7 +58,7 @@ def attribute(snapshot: Snapshot, lives: Lives) -> Attribution:
         confidence=confidence,
         phase=np.concatenate([np.full(older, OTHER, np.int8), told.phase]),
         names=names,
-        steps=steps_of(told.course, told.freed[gone], told.begin, told.phase),
+        steps=steps_of(told.course, (told.freed[gone], told.requested[gone]), told.begin, told.phase),
     )
 
 

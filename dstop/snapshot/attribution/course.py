@@ -31,6 +31,8 @@ class Course(Value):
     """Position; the first pass begins with the ring."""
     backward: NDArray[np.int64]
     """Position of its first backward allocation; `NEVER` where there is none."""
+    backward_last: NDArray[np.int64]
+    """Position of its last backward allocation; -1 where there is none."""
     backward_end: NDArray[np.int64]
     """Position of the first allocation after its last backward one that is not backward's; `NEVER` where none is.
 
@@ -39,6 +41,8 @@ class Course(Value):
     optimized: NDArray[np.bool_]
     """An optimizer has allocated in it."""
     events: int
+    newest: int
+    """Position of the last allocation: what is let go after it ends with the program, and says nothing."""
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -76,9 +80,11 @@ def course_of(begin: NDArray[np.int64], phase: NDArray[np.int8], events: int, tr
     return Course(
         begin=starts,
         backward=first,
+        backward_last=last,
         backward_end=np.where(last >= 0, after, NEVER),
         optimized=optimized,
         events=events,
+        newest=int(begin[-1]) if len(begin) else events - 1,
     )
 
 
@@ -90,7 +96,10 @@ def _open_end(begin: NDArray[np.int64], events: int, trace: Trace | None) -> int
 
 
 def steps_of(
-    course: Course, gradient_freed: NDArray[np.int64], begin: NDArray[np.int64], phase: NDArray[np.int8]
+    course: Course,
+    gradients: tuple[NDArray[np.int64], NDArray[np.int64]],
+    begin: NDArray[np.int64],
+    phase: NDArray[np.int8],
 ) -> tuple[int, ...]:
     """Say where training steps end: where the optimizer has been, or gradients are freed, before the next backward.
 
@@ -98,17 +107,21 @@ def steps_of(
 
     Args:
         course: of the ring.
-        gradient_freed: the positions where gradients are freed.
+        gradients: the positions where gradients are freed, and their bytes.
         begin: the positions of the allocations of the ring, rising.
         phase: of each.
     """
     trained = np.flatnonzero(course.backward_end < NEVER)
     first = np.append(course.backward[1:], course.events)
-    gone = np.sort(gradient_freed)
-    freed = np.searchsorted(gone, first[trained], side="right") > np.searchsorted(
-        gone, course.backward_end[trained] - 1
+    order = np.argsort(gradients[0], kind="stable")
+    gone, total = gradients[0][order], np.concatenate([[0], np.cumsum(gradients[1][order])])
+    after, before = (
+        np.searchsorted(gone, first[trained]),
+        np.searchsorted(gone, course.backward_last[trained]),
     )
-    ends = course.optimized[trained] | freed
+    freed = total[after] - total[before]
+    # Most of them: between the passes of one step only what a pass had for itself goes.
+    ends = course.optimized[trained] | (freed > max(freed.tolist(), default=0) // 2)
     if not ends.any():
         ends = np.ones(len(trained), bool)
     core = begin[(phase == BACKWARD) | (phase == OPTIMIZER)]

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.bool_]
 
+_WORKSPACE_BYTES = (8_519_680, 33_554_432)
+"""`:4096:2:16:8`, and 32 MiB from Hopper on."""
 _SETTLED = 3
 """What outlives so many more allocations of loading is no temporary of it."""
 
@@ -130,18 +132,50 @@ def _backward(told: Told, found: Verdicts, number: NDArray[np.int64]) -> None:
     used = _kept(told, _next(told, mine & ~told.recomputed))
     found.put(again & ~used, TEMPORARIES, LIKELY)
     found.put(again & used & ~(kept & finished), ACTIVATIONS, LIKELY)
-    _unfinished(told, found, mine & kept & ~finished & ~told.recomputed, number)
+    # What the end of backward and `zero_grad` let go between two allocations, and what a failure found unfinished.
+    last = told.course.backward_last[number]
+    closing = mine & ~told.recomputed & (told.freed > last) & ((told.freed < end) | ~finished)
+    _workspaces(told, found, number, closing)
+    _doubtful(told, found, closing, number)
 
 
-def _unfinished(told: Told, found: Verdicts, rows: Rows, number: NDArray[np.int64]) -> None:
-    """Backward did not come to its end: of each size, the oldest are gradients, as many as parameters have it."""
+def _workspaces(told: Told, found: Verdicts, number: NDArray[np.int64], closing: Rows) -> None:
+    """A workspace is what cuBLAS keeps for each thread and stream; it outlives what forward and backward make.
+
+    Its sizes: `parseChosenWorkspaceSize` of aten/src/ATen/cuda/CublasHandlePool.cpp. A gradient may have them too, so
+    only what stays although the gradients of its pass were let go is one.
+    """
+    held = told.freed > told.course.newest
+    let_go = np.zeros(len(told.course), bool)
+    let_go[number[((found.category == GRADIENTS) | closing) & ~held]] = True
+    sized = np.isin(told.requested, _WORKSPACE_BYTES) & held & (number < len(told.course) - 1)
+    forward = (found.category == ACTIVATIONS) & (told.phase == FORWARD)
+    backward = (found.category == GRADIENTS) & let_go[number]
+    found.put(sized & (forward | backward), TEMPORARIES, LIKELY)
+
+
+def _doubtful(told: Told, found: Verdicts, rows: Rows, number: NDArray[np.int64]) -> None:
+    """Of each size, the oldest are gradients, as many as a pass leaves elsewhere, or as the model has parameters.
+
+    Without either, what is older than half of its backward pass: temporaries are not.
+    """
+    if not rows.any():
+        return
     sizes = gradient_sizes(told, found, number)
     if not sizes:
-        made = (found.category == PARAMETERS) & _kept(told, np.full(len(number), told.course.events))
+        made = (found.category == PARAMETERS) & (told.freed > told.course.newest)
         sizes = counted(told.requested[made])
-    first = oldest_of_size(told.requested, rows, sizes)
+    if sizes:
+        for one in np.unique(number[rows]).tolist():
+            mine = number == one
+            there = counted(told.requested[mine & (found.category == GRADIENTS)])
+            left = {size: count - there.get(size, 0) for size, count in sizes.items()}
+            found.put(rows & mine, TEMPORARIES, POSSIBLE)
+            found.put(oldest_of_size(told.requested, rows & mine, left), GRADIENTS, POSSIBLE)
+        return
+    middle = (told.course.backward[number] + told.course.backward_last[number]) // 2
     found.put(rows, TEMPORARIES, POSSIBLE)
-    found.put(first, GRADIENTS, POSSIBLE)
+    found.put(rows & (told.begin < middle), GRADIENTS, POSSIBLE)
 
 
 def gradient_sizes(told: Told, found: Verdicts, number: NDArray[np.int64]) -> dict[int, int]:
@@ -187,7 +221,7 @@ def _loading(told: Told, found: Verdicts) -> None:
     mine = told.phase == LOADING
     at = np.append(told.begin[mine], np.full(_SETTLED, told.course.events))
     later = at[np.searchsorted(at[: len(at) - _SETTLED], told.begin, side="right") + _SETTLED - 1]
-    kept = _kept(told, later)
+    kept = _kept(told, np.minimum(later, _next(told, ~mine)))
     found.put(mine & ~kept, TEMPORARIES, POSSIBLE)
     found.put(mine & kept, PARAMETERS, POSSIBLE)
     found.put(mine & kept & told.load, PARAMETERS, LIKELY)
@@ -222,7 +256,8 @@ def _particular(told: Told, found: Verdicts, number: NDArray[np.int64]) -> None:
     found.put(told.loss & running & (found.category != GRADIENTS), LOGITS, LIKELY)
     passing = np.isin(found.category, (TEMPORARIES, ACTIVATIONS, UNKNOWN, INPUT))
     found.put(told.communication & passing & ~told.loss, COMMUNICATION, LIKELY)
-    found.put(told.compiled & np.isin(found.category, (TEMPORARIES, UNKNOWN, INPUT)), COMPILED, LIKELY)
+    of_code = told.compiled & ~np.isin(told.requested, _WORKSPACE_BYTES)
+    found.put(of_code & np.isin(found.category, (TEMPORARIES, UNKNOWN, INPUT)), COMPILED, LIKELY)
     logits = _logits(told, number)
     found.put(logits & np.isin(found.category, (TEMPORARIES, ACTIVATIONS)), LOGITS, POSSIBLE)
 

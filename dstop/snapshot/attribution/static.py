@@ -51,7 +51,7 @@ def judge_static(  # noqa: PLR0917 - one thing each
     """
     requested, freed, stack = lives.requested[:older], lives.freed[:older], lives.stack[:older]
     found = Verdicts(older)
-    held = freed >= course.events
+    held = freed > course.newest
     said = stack > 0
     phase = read.phase[stack]
     known_from_before = bool(said.any())
