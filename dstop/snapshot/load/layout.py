@@ -50,8 +50,8 @@ COLUMN_OF = {
 
 
 REFERENCE, FRAMES, FRAME, NUMBER, FIRST = "reference", "frames", "frame", "number", "first"
-"""Groups that are no columns: a reference to a list of frames that was written before, or what a new list holds (if it is
-one frame alone, that one), and its number where it gets one when it is complete; and the number of the event."""
+"""Groups that are no columns: a reference to a list of frames that was written before, or what a new list holds (its
+only frame, if it has but one), and its number where it gets one when it is complete; and the number of the event."""
 _CONSTANT = frozenset({"stream", "pool", "compiled", "note"})
 """Columns that say the same in most events of most files: an expression that has them literally is half as long."""
 

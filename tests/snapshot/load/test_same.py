@@ -157,7 +157,7 @@ def rings(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @given(rings(), rings(), st.sampled_from(sorted(WRITERS)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_ring_is_the_same(one: list[dict[str, Any]], two: list[dict[str, Any]], writer: str) -> None:
     """Whatever order events of whatever kinds come in, on two devices."""
     data = snapshot(one)
