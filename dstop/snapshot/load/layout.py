@@ -168,6 +168,8 @@ class _Learner:
             raise _NotSimpleError  # The newest dictionary was one of its frames.
         if REFERENCE not in self._fields:
             pattern += b"u"
+        if "event" not in self._slots:
+            pattern += b"(?:q.|r.{4})?"  # Torch's own pickler numbers what is complete.
         expression = re.compile(b"(" + pattern + b")", re.DOTALL)
         return Layout(
             pattern=pattern,
@@ -206,8 +208,8 @@ class _Learner:
     def _frames(self) -> bytes:
         """Read over a list of frames that were all written before, or a reference to such a list; take either.
 
-        Python's pickler numbers lists as it numbers events: as they begin. Torch's numbers no event, and a list that
-        will be referred to when it is complete.
+        Python's pickler numbers lists as it numbers events: as they begin. Torch's own numbers what has several owners,
+        when it is complete.
         """
         reader = self._reader
         if reader.skip(b"]"):

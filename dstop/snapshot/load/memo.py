@@ -76,6 +76,8 @@ class Memo:
 
     def skip(self, first: NDArray[np.int64], row: int, layout: int, *, count: int) -> None:
         """Take note of events that went into columns: rows of one layout, and their first numbers."""
+        if not self.layouts[layout]:
+            return
         self._first.frombytes(first.tobytes())
         self._row.frombytes(np.arange(row, row + len(first), dtype=np.int64).tobytes())
         self._layout.frombytes(bytes([layout]) * len(first))

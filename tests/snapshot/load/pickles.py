@@ -92,7 +92,7 @@ def training(steps: int = 40, blocks: int = 30) -> dict[str, Any]:
 class CppPickler:
     """Writes protocol 2 as torch's C++ pickler does.
 
-    Texts are numbered by value, frames and their lists when they are complete, nothing else; numbers have eight bytes.
+    Texts are numbered by value; frames, their lists and events when they are complete; whole numbers have eight bytes.
     """
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class CppPickler:
             self.put(key)
             self.put(each)
         self.out += b"u" if value else b""
-        if "filename" in value:
+        if "filename" in value or "action" in value:
             self.number(value)
 
     def number(self, value: Any) -> None:
