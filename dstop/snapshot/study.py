@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dstop.model.study import CATEGORIES, CONFIDENCES, PHASES, Curve, Failure, Moment, Share, SiteUse
+from dstop.model.study import CATEGORIES, CONFIDENCES, PHASES, Curve, Failure, Growth, Moment, Share, SiteUse
 from dstop.snapshot.attribution import Attribution, attribute
+from dstop.snapshot.growth import growth_of
 from dstop.snapshot.ledger import Account, accounts_of
 from dstop.snapshot.lives import BEFORE, Lives, lives_of
 from dstop.snapshot.own import own_place
@@ -41,6 +42,11 @@ class DeviceStudy:
     def attribution(self) -> Attribution:
         """What each life is for."""
         return attribute(self.snapshot, self.lives)
+
+    @cached_property
+    def growth(self) -> tuple[Growth, ...]:
+        """What holds more from step to step, the fastest first."""
+        return growth_of(self)
 
     @cached_property
     def live(self) -> NDArray[np.int64]:

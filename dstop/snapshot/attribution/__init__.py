@@ -18,6 +18,7 @@ from dstop.snapshot.attribution.stacks import Read, read_stacks
 from dstop.snapshot.attribution.static import judge_static
 from dstop.snapshot.attribution.value import (
     BACKWARD,
+    EVALUATION,
     FORWARD,
     GRADIENTS,
     OTHER,
@@ -27,6 +28,8 @@ from dstop.snapshot.attribution.value import (
 from dstop.snapshot.values import NO_STACK, NO_TEXT
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from dstop.snapshot.lives import Lives
     from dstop.snapshot.values import Snapshot, Trace
 
@@ -62,6 +65,24 @@ def attribute(snapshot: Snapshot, lives: Lives) -> Attribution:
     )
 
 
+def _not_evaluated(
+    phase: NDArray[np.int8],
+    freed: NDArray[np.int64],
+    begin: NDArray[np.int64],
+    stack: NDArray[np.int32],
+    events: int,
+) -> NDArray[np.int8]:
+    """Take back what a function's name said: what backward has used was no evaluation, whatever it is called."""
+    looked = phase == EVALUATION
+    if not looked.any():
+        return phase
+    phase = np.where(looked, FORWARD, phase).astype(np.int8)
+    course = course_of(begin, phase, events, None)
+    number = course.of(begin)
+    used = looked & (freed > course.backward[number]) & (freed < course.backward_end[number])
+    return np.where(looked & ~np.isin(stack, stack[used]), EVALUATION, phase).astype(np.int8)
+
+
 def _tell(lives: Lives, read: Read, trace: Trace | None, older: int) -> Told:
     """Give the lives of the ring what their stacks say; an empty stack is that of autograd's own threads.
 
@@ -72,6 +93,7 @@ def _tell(lives: Lives, read: Read, trace: Trace | None, older: int) -> Told:
     phase = read.phase[stack].copy()
     if np.any(stack != NO_STACK):
         phase[stack == NO_STACK] = BACKWARD
+    phase = _not_evaluated(phase, lives.freed[older:], begin, stack, lives.events)
     guessed = not np.any(phase == FORWARD) and bool(np.any(phase == BACKWARD))
     feeding = read.feeding[stack]
     if guessed:

@@ -41,6 +41,8 @@ class Course(Value):
     optimized: NDArray[np.bool_]
     """An optimizer has allocated in it."""
     events: int
+    failed: bool
+    """An allocation failed after the last one that did not: the last pass was never finished."""
     newest: int
     """Position of the last allocation: what is let go after it ends with the program, and says nothing."""
 
@@ -76,7 +78,9 @@ def course_of(begin: NDArray[np.int64], phase: NDArray[np.int8], events: int, tr
     optimized = np.zeros(count, bool)
     optimized[number[kind == OPTIMIZER]] = True
     others = begin[phase != BACKWARD]
-    after = np.append(others, _open_end(begin, events, trace))[np.searchsorted(others, last, side="right")]
+    newest = int(begin[-1]) if len(begin) else 0
+    failed = trace is not None and bool(np.any(trace.action[newest:] == Action.OOM))
+    after = np.append(others, NEVER if failed else events)[np.searchsorted(others, last, side="right")]
     return Course(
         begin=starts,
         backward=first,
@@ -84,15 +88,9 @@ def course_of(begin: NDArray[np.int64], phase: NDArray[np.int8], events: int, tr
         backward_end=np.where(last >= 0, after, NEVER),
         optimized=optimized,
         events=events,
-        newest=int(begin[-1]) if len(begin) else events - 1,
+        failed=failed,
+        newest=newest if len(begin) else events - 1,
     )
-
-
-def _open_end(begin: NDArray[np.int64], events: int, trace: Trace | None) -> int:
-    """Say where a pass ends that nothing follows: with the ring, but never where an allocation failed in it."""
-    newest = int(begin[-1]) if len(begin) else 0
-    failed = trace is not None and bool(np.any(trace.action[newest:] == Action.OOM))
-    return NEVER if failed else events
 
 
 def steps_of(
@@ -127,6 +125,8 @@ def steps_of(
     core = begin[(phase == BACKWARD) | (phase == OPTIMIZER)]
     made = []
     for number in trained[ends].tolist():
+        if course.failed and number == len(course) - 1:
+            continue
         limit = course.begin[number + 1] if number + 1 < len(course) else course.events
         newest = core[int(np.searchsorted(core, limit)) - 1]
         next_one = int(np.searchsorted(begin, newest, side="right"))

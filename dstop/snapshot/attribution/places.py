@@ -112,7 +112,8 @@ _IN_FUNCTIONS = _table(
         Mark.COMMUNICATION: (r"all_?gather|reduce_?scatter|all_?reduce|all_to_all",),
         Mark.COMPILED: (r"^Torch-Compiled Region",),
         Mark.EVALUATION: (
-            r"^(eval|eval_\w+|evaluat\w*|validat\w*|predict|prediction\w*|test_step|generate|inference\w*)$",
+            r"^(evaluate|validate|predict|generate|test)$",
+            r"^(eval|evaluation|val|validation|test|predict|prediction)_(step|loop|epoch|batch)$",
         ),
     }
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dstop.model.value import Value
+from dstop.snapshot.attribution.course import NEVER
 from dstop.snapshot.attribution.value import (
     ACTIVATIONS,
     BACKWARD,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _WORKSPACE_BYTES = (8_519_680, 33_554_432)
 """`:4096:2:16:8`, and 32 MiB from Hopper on."""
+_PASSES = 4
 _SETTLED = 3
 """What outlives so many more allocations of loading is no temporary of it."""
 
@@ -107,7 +109,7 @@ def _forward(told: Told, found: Verdicts, number: NDArray[np.int64]) -> None:
     mine = told.phase == FORWARD
     backward = told.course.backward[number]
     reached = backward < told.course.events
-    saved = _kept(told, np.minimum(backward, told.course.events))
+    saved = _kept(told, np.minimum(backward, told.course.newest + 1))
     sure = POSSIBLE if told.guessed else LIKELY
     found.put(mine & ~saved, TEMPORARIES, sure)
     found.put(mine & saved, ACTIVATIONS, POSSIBLE)
@@ -125,7 +127,7 @@ def _backward(told: Told, found: Verdicts, number: NDArray[np.int64]) -> None:
     mine = told.phase == BACKWARD
     end = told.course.backward_end[number]
     finished = end <= told.course.events
-    kept = _kept(told, np.minimum(end, told.course.events))
+    kept = _kept(told, np.where(finished, end, told.course.newest + 1))
     found.put(mine & ~kept, TEMPORARIES, LIKELY)
     found.put(mine & kept & finished, GRADIENTS, LIKELY)
     again = mine & told.recomputed
@@ -148,7 +150,9 @@ def _workspaces(told: Told, found: Verdicts, number: NDArray[np.int64], closing:
     held = told.freed > told.course.newest
     let_go = np.zeros(len(told.course), bool)
     let_go[number[((found.category == GRADIENTS) | closing) & ~held]] = True
-    sized = np.isin(told.requested, _WORKSPACE_BYTES) & held & (number < len(told.course) - 1)
+    odd, even = (told.requested == size for size in _WORKSPACE_BYTES)
+    found.put(odd & held, TEMPORARIES, LIKELY)
+    sized = even & held & (number < len(told.course) - 1)
     forward = (found.category == ACTIVATIONS) & (told.phase == FORWARD)
     backward = (found.category == GRADIENTS) & let_go[number]
     found.put(sized & (forward | backward), TEMPORARIES, LIKELY)
@@ -214,6 +218,9 @@ def _optimizer(told: Told, found: Verdicts) -> None:
     kept = _kept(told, after)
     found.put(mine & ~kept, TEMPORARIES, LIKELY)
     found.put(mine & kept, OPTIMIZER_STATE, LIKELY)
+    failed = mine & told.course.failed & (after == told.course.events) & (told.freed > told.course.newest)
+    found.put(failed, TEMPORARIES, POSSIBLE)
+    found.put(failed & told.state, OPTIMIZER_STATE, LIKELY)
 
 
 def _loading(told: Told, found: Verdicts) -> None:
@@ -241,11 +248,9 @@ def _other(told: Told, found: Verdicts, number: NDArray[np.int64]) -> None:
     saved = _kept(told, np.minimum(backward, told.course.events))
     found.put(between & ~saved, TEMPORARIES, POSSIBLE)
     found.put(between & saved, ACTIVATIONS, POSSIBLE)
-    # A batch is gone before the second backward after it.
-    second = np.append(told.course.backward_end, [told.course.events] * 2)[number + 2]
-    batch = (
-        mine & ~between & (following == FORWARD) & (told.freed <= np.minimum(second, told.course.events - 1))
-    )
+    # A batch is gone some passes later, also where an iteration has several; the last ones may not have gone yet.
+    later = np.append(told.course.backward_end, [NEVER] * _PASSES)[number + _PASSES]
+    batch = mine & ~between & (following == FORWARD) & (told.freed <= later)
     found.put(batch, INPUT, POSSIBLE)
     found.put(mine & told.feeding, INPUT, LIKELY)
 
