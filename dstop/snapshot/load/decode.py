@@ -38,7 +38,7 @@ def text_of(raw: bytes) -> str:
     return raw[_TEXT_HEAD[raw[:1]] :].decode("utf-8", "replace")
 
 
-class Numbers(dict[bytes, int]):
+class Numbers(dict[bytes | None, int]):
     """Bytes -> number, computed when first asked for."""
 
     def __init__(self, compute: Callable[[bytes], int]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from array import array
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from dstop.errors import SnapshotError
 from dstop.snapshot.load.columns import StackNumber
 from dstop.snapshot.load.decode import Numbers, Wholes, number_of, text_of, whole_of
-from dstop.snapshot.load.layout import FIRST, FRAME, FRAMES, GET, NUMBER, REFERENCE, layouts_of
+from dstop.snapshot.load.layout import FIRST, FRAME, FRAMES, GET, NEXT_BATCH, NUMBER, REFERENCE, layouts_of
 from dstop.snapshot.load.parse import Run
 from dstop.snapshot.values import ACTION_NAMES, NO_STACK, NO_TEXT, Action
 
@@ -38,6 +39,8 @@ _FRAMES = re.compile(rb"(?:%s)++" % GET, re.DOTALL)
 _gets = re.compile(GET, re.DOTALL).findall
 _GETS = frozenset({b"h", b"j"})
 _PENDING = -1
+Fields: TypeAlias = dict[str, list[Any]]
+"""Group -> of each event its bytes, or None where the group took no part."""
 _TEXTS = ("compiled", "note")
 
 
@@ -55,8 +58,8 @@ class Lane:
         self._tries = MOST_TRIES
         self._look = LEAST_LOOK_BYTES
         self._stacks = Numbers(self._stack)
-        """Bytes of a list of frames -> number of the stack."""
-        self._stacks[b""] = NO_STACK
+        """Bytes of a list of frames -> number of the stack; None where there is no such list."""
+        self._stacks[None] = NO_STACK
         self._places = Numbers(lambda raw: events.stacks.place(self._object(raw)))
         self._wholes = Wholes()
         self._readers = {
@@ -92,6 +95,8 @@ class Lane:
     def run(self) -> Run | None:
         """Read as many events as look familiar, and give their rows; None where the next thing does not.
 
+        They must be what is being added to a list, batch by batch, and nothing else.
+
         Raises:
             SnapshotError: when there are more events than are read.
         """
@@ -115,53 +120,55 @@ class Lane:
         kind = next((number for number, each in enumerate(self._layouts) if each.match(buf, pos)), None)
         if kind is None:
             return False
-        layout = self._layouts[kind]
-        rows = layout.find(buf, pos, pos + self._look)
-        following = _following(buf, pos, rows)
-        self._look = (
-            min(self._look * 2, MOST_LOOK_BYTES)
-            if following == len(rows)
-            else max(self._look // 2, LEAST_LOOK_BYTES)
-        )
-        rows = rows[:following]
-        taken = self._take(kind, layout, rows)
-        source.pos = pos + sum(len(row[0]) for row in rows[:taken])
+        layout, piece = self._layouts[kind], buf[pos : pos + self._look]
+        parts = layout.split(piece)
+        width = len(layout.fields) + 1
+        between = parts[::width]
+        count = found = len(between) - 1
+        if any(between[:-1]):
+            count = next(index for index, gap in enumerate(between) if gap)
+        fields = {name: parts[at : count * width : width] for at, name in enumerate(layout.fields, 1)}
+        taken = self._take(kind, layout, fields, count)
+        if taken == found:
+            self._look = min(self._look * 2, MOST_LOOK_BYTES)
+            source.pos += len(piece) - len(between[-1])
+        else:
+            self._look = max(self._look // 4, LEAST_LOOK_BYTES)
+            source.pos += (
+                next((each.end() for each in islice(layout.each(piece), taken - 1, None)), 0) if taken else 0
+            )
+        if taken and buf.startswith(NEXT_BATCH + b"}", source.pos):
+            source.pos += len(NEXT_BATCH)
         return taken > 0
 
-    def _take(self, kind: int, layout: Layout, rows: list[tuple[bytes, ...]]) -> int:
+    def _take(self, kind: int, layout: Layout, fields: Fields, count: int) -> int:
         """Put events into columns, and say how many: all before the first whose frames are none."""
-        if not rows:
+        if not count:
             return 0
-        fields: dict[str, Sequence[bytes]] = dict(
-            zip(("", *layout.fields), zip(*rows, strict=True), strict=True)
-        )
-        frames: Sequence[bytes] = ()
-        if FRAMES in fields:
-            single = fields[FRAME]
-            frames = (
-                [one or many for one, many in zip(single, fields[FRAMES], strict=True)]
-                if any(single)
-                else fields[FRAMES]
-            )
+        frames = fields.get(FRAMES, [])
+        if FRAMES in fields and any(single := fields[FRAME]):
+            frames = [one or many for one, many in zip(single, frames, strict=True)]
         try:
             stack = np.fromiter(map(self._stacks.__getitem__, frames), np.int32, len(frames))
         except _NoFramesError:
             good = next(index for index, each in enumerate(frames) if each not in self._stacks)
-            return self._take(kind, layout, rows[:good])
-        count, row = len(rows), len(self._events)
+            return self._take(kind, layout, {name: column[:good] for name, column in fields.items()}, good)
+        row = len(self._events)
         for name, column in self._events.columns.items():
             if name != "stack":
-                column.frombytes(self._column(name, layout, fields))
+                column.frombytes(self._column(name, layout, fields, count))
             else:
                 column.frombytes(stack.tobytes() if len(stack) else bytes(stack.itemsize * count))
-        self._number(kind, layout, fields, stack, row)
-        if REFERENCE in fields:
-            self._refer(fields[REFERENCE], row)
+        self._memo.skip(*self._numbers(layout, fields, count), row=row, layout=kind)
+        for raw, number in zip(fields.get(NUMBER, ()), stack.tolist(), strict=False):
+            if raw:
+                self._memo.put(number_of(raw), StackNumber(number))
+        self._refer(fields.get(REFERENCE, ()), row)
         for name in _TEXTS:
             self._settle(name, fields.get(name) or (layout.constants.get(name, b""),) * count, row)
         return count
 
-    def _column(self, name: str, layout: Layout, fields: dict[str, Sequence[bytes]]) -> bytes:
+    def _column(self, name: str, layout: Layout, fields: Fields, count: int) -> bytes:
         """Give one column of these events, as the bytes of an array."""
         raw = fields.get(name)
         if name not in self._readers:
@@ -173,30 +180,16 @@ class Lane:
             if raw is not None:
                 return array(code, map(reader.__getitem__, raw)).tobytes()
             one = array(code, [reader[layout.constants.get(name, b"")]])
-        return one.tobytes() * len(fields[""])
+        return one.tobytes() * count
 
-    def _number(
-        self,
-        kind: int,
-        layout: Layout,
-        fields: dict[str, Sequence[bytes]],
-        stack: NDArray[np.int32],
-        row: int,
-    ) -> None:
-        """Tell the memo which numbers these events took."""
-        count = len(fields[""])
+    def _numbers(self, layout: Layout, fields: Fields, count: int) -> tuple[NDArray[np.int64], int]:
+        """Give the numbers that the first objects of these events took, and how many numbers all of theirs took."""
         taken = np.full(count, len(layout.slots), np.int64)
-        if "stack" in layout.slots:
-            references = fields[REFERENCE]
-            if references.count(b"") < count:
-                taken -= np.fromiter(map(bool, references), bool, count)
-        begins = np.cumsum(taken) - taken + self._memo.count
+        if "stack" in layout.slots and (references := fields[REFERENCE]).count(None) < count:
+            taken -= np.fromiter((each is not None for each in references), bool, count)
         if FIRST in fields:
-            begins = np.fromiter(map(number_of, fields[FIRST]), np.int64, count)
-        self._memo.skip(begins, row, kind, count=int(taken.sum()))
-        for raw, number in zip(fields.get(NUMBER, ()), stack.tolist(), strict=False):
-            if raw:
-                self._memo.put(number_of(raw), StackNumber(number))
+            return np.fromiter(map(number_of, fields[FIRST]), np.int64, count), int(taken.sum())
+        return np.cumsum(taken) - taken + self._memo.count, int(taken.sum())
 
     def _refer(self, raw: Sequence[bytes], row: int) -> None:
         """Find the stacks of events that refer to a list written before."""
@@ -273,16 +266,3 @@ class Lane:
 
 def _is_frame(found: object) -> bool:
     return isinstance(found, dict) and "filename" in found
-
-
-def _following(buf: bytes, pos: int, rows: Sequence[tuple[bytes, ...]]) -> int:
-    """Count the events that follow each other without a gap, from here: others may lie behind something else."""
-    wholes = [row[0] for row in rows]
-    joined = b"".join(wholes)
-    if buf.startswith(joined, pos):
-        return len(rows)
-    for count, whole in enumerate(wholes):
-        if not buf.startswith(whole, pos):
-            return count
-        pos += len(whole)
-    return len(rows)

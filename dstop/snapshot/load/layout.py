@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 GET = rb"h.|j.{4}"
 WHOLE = rb"K.|M.{2}|J.{4}|\x8a(?:\x07.{7}|\x06.{6}|\x05.{5}|\x04.{4}|\x03.{3}|\x02.{2}|\x01.|\x08.{8}|\x00)"
@@ -52,6 +52,8 @@ COLUMN_OF = {
 REFERENCE, FRAMES, FRAME, NUMBER, FIRST = "reference", "frames", "frame", "number", "first"
 """Groups that are no columns: a reference to a list of frames that was written before, or what a new list holds (its
 only frame, if it has but one), and its number where it gets one when it is complete; and the number of the event."""
+NEXT_BATCH = b"e("
+"""Python's pickler adds a thousand events to their list, and begins the next thousand."""
 _CONSTANT = frozenset({"stream", "pool", "compiled", "note"})
 """Columns that say the same in most events of most files: an expression that has them literally is half as long."""
 
@@ -61,11 +63,16 @@ class Layout(Value):
     """One kind of event, whole."""
 
     pattern: bytes
-    find: Callable[[bytes, int, int], list[tuple[bytes, ...]]]
-    """Finds all in a part of the window: of each the whole event, and then its groups."""
+    split: Callable[[bytes], list[bytes]]
+    """Cuts a piece of the window at such events, each after a `NEXT_BATCH` or none.
+
+    Gives what is between them (nothing where they follow each other), and their groups.
+    """
+    each: Callable[[bytes], Iterator[re.Match[bytes]]]
+    """Finds them one by one."""
     match: Callable[[bytes, int], re.Match[bytes] | None]
     fields: tuple[str, ...]
-    """What each group is, after the whole: a column, or one of those above."""
+    """What each group is: a column, or one of those above."""
     constants: Mapping[str, bytes]
     """Columns that are the same in all events of this kind."""
     slots: tuple[str, ...]
@@ -170,11 +177,12 @@ class _Learner:
             pattern += b"u"
         if "event" not in self._slots:
             pattern += b"(?:q.|r.{4})?"  # Torch's own pickler numbers what is complete.
-        expression = re.compile(b"(" + pattern + b")", re.DOTALL)
+        each = re.compile(rb"(?:%s)?%s" % (re.escape(NEXT_BATCH), pattern), re.DOTALL)
         return Layout(
             pattern=pattern,
-            find=expression.findall,
-            match=expression.match,
+            split=each.split,
+            each=each.finditer,
+            match=re.compile(pattern, re.DOTALL).match,
             fields=tuple(self._fields),
             constants=self._constants,
             slots=tuple(self._slots),

@@ -215,7 +215,7 @@ class Machine:
 
     def _empty_dict(self) -> None:
         self.source.pos -= 1
-        rows = self.lane.run()
+        rows = self.lane.run() if self._in_list() else None
         if rows is None:
             self._dict_at = self.source.before + self.source.pos
             self.source.pos += 1
@@ -223,6 +223,15 @@ class Machine:
         else:
             self._push(rows)
             self._join()
+
+    def _in_list(self) -> bool:
+        """Say whether what comes will be added to a list, and nothing but one run of events waits for that."""
+        if not self.marks or (height := self.marks[-1]) == 0:
+            return False
+        waiting = self.stack[height:]
+        return type(self.stack[height - 1]) is list and (
+            not waiting or (len(waiting) == 1 and isinstance(waiting[0], Run))
+        )
 
     def _dict(self) -> None:
         items = self._popped()

@@ -74,8 +74,15 @@ class Memo:
         except KeyError:
             return self._in_columns(number)
 
-    def skip(self, first: NDArray[np.int64], row: int, layout: int, *, count: int) -> None:
-        """Take note of events that went into columns: rows of one layout, and their first numbers."""
+    def skip(self, first: NDArray[np.int64], count: int, *, row: int, layout: int) -> None:
+        """Take note of events that went into columns, from this row on.
+
+        Args:
+            first: the number of the first object of each.
+            count: how many numbers all their objects took.
+            row: of the first of them.
+            layout: of all of them, into `layouts`.
+        """
         if not self.layouts[layout]:
             return
         self._first.frombytes(first.tobytes())
