@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_KEPT = 200_000
 _LONG1 = 0x8A
 _HEAD = {"K": 1, "M": 1, "J": 1, "h": 1, "j": 1, "q": 1, "r": 1}
+_LONG_GET_BYTES = 5
 _TEXT_HEAD = {b"\x8c": 2, b"X": 5}
 
 
@@ -31,6 +32,15 @@ def whole_of(raw: bytes) -> int:
 def number_of(raw: bytes) -> int:
     """Give the number of a reference (BINGET, LONG_BINGET) or of a numbering (BINPUT, LONG_BINPUT)."""
     return int.from_bytes(raw[1:], "little")
+
+
+def numbers_of(raw: Sequence[bytes]) -> NDArray[np.int64]:
+    """Give the numbers of many references."""
+    joined = b"".join(raw)
+    if len(joined) == _LONG_GET_BYTES * len(raw) and joined[::_LONG_GET_BYTES] == b"j" * len(raw):
+        table = np.frombuffer(joined, np.uint8).reshape(-1, _LONG_GET_BYTES)
+        return np.ascontiguousarray(table[:, 1:]).view("<u4").reshape(-1).astype(np.int64)
+    return np.fromiter(map(number_of, raw), np.int64, len(raw))
 
 
 def text_of(raw: bytes) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from dstop.errors import SnapshotError
 from dstop.snapshot.load.columns import StackNumber
-from dstop.snapshot.load.decode import Numbers, Wholes, number_of, text_of, whole_of
+from dstop.snapshot.load.decode import Numbers, Wholes, number_of, numbers_of, text_of, whole_of
 from dstop.snapshot.load.layout import FIRST, FRAME, FRAMES, GET, NEXT_BATCH, NUMBER, REFERENCE, layouts_of
 from dstop.snapshot.load.parse import Run
 from dstop.snapshot.values import ACTION_NAMES, NO_STACK, NO_TEXT, Action
@@ -191,22 +191,20 @@ class Lane:
             return np.fromiter(map(number_of, fields[FIRST]), np.int64, count), int(taken.sum())
         return np.cumsum(taken) - taken + self._memo.count, int(taken.sum())
 
-    def _refer(self, raw: Sequence[bytes], row: int) -> None:
+    def _refer(self, raw: Sequence[bytes | None], row: int) -> None:
         """Find the stacks of events that refer to a list written before."""
         at = [index for index, each in enumerate(raw) if each]
         if not at:
             return
-        numbers = [number_of(raw[index]) for index in at]
-        known = [self._memo.known(number) for number in numbers]
-        stacks = [self._events.stacks.frames(each) for each in known]
-        in_columns = [index for index, each in enumerate(known) if each is None]
-        if in_columns:
-            found = self._memo.stacks(np.array([numbers[index] for index in in_columns], np.int64)).tolist()
-            for index, number in zip(in_columns, found, strict=True):
-                stacks[index] = number
-        column = self._events.columns["stack"]
-        for index, number in zip(at, stacks, strict=True):
-            column[row + index] = number
+        numbers = numbers_of([each for each in raw if each])
+        known = list(map(self._memo.known, numbers.tolist()))
+        stacks = self._memo.stacks(numbers)
+        if any(each is not None for each in known):
+            for index, each in enumerate(known):
+                if each is not None:
+                    stacks[index] = self._events.stacks.frames(each)
+        # A view of the column, gone before the column grows.
+        np.frombuffer(self._events.columns["stack"], np.int32)[row:][at] = stacks
 
     def _settle(self, name: str, raw: Sequence[bytes], row: int) -> None:
         """Look up the texts that had to wait, each reference once."""
