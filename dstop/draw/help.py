@@ -84,7 +84,8 @@ PROCESS_KEYS: Sequence[tuple[str, str]] = (
     ("o", "the ranks of its job"),
     ("M", "modules, optimizers"),
     ("H", "record allocations, or stop"),
-    ("w", "write a snapshot"),
+    ("S", "take a snapshot, look into it"),
+    ("w", "write a snapshot to a file"),
     ("A  D", "attach (asks first), detach"),
 )
 """On the screen of one process, of a PyTorch program."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dstop.model.segment import ModelFacts
@@ -23,6 +24,7 @@ class FakeGuests:
         segments: what every process answers to `segments`.
         sites: what every process answers to `sites`.
         model: what every process answers to `facts`.
+        recording: what every process answers to `snapshot`; empty: nothing is written.
         refusals: by PID, what any call close up raises.
     """
 
@@ -33,12 +35,14 @@ class FakeGuests:
         segments: SegmentMap | None = None,
         sites: tuple[Site, ...] | None = None,
         model: ModelFacts | None = None,
+        recording: bytes = b"",
         refusals: Mapping[int, AttachError] | None = None,
     ) -> None:
         self._steps = [step if isinstance(step, Exception) else tuple(step) for step in steps] or [()]
         self._segments = make_segment_map() if segments is None else segments
         self._sites = make_sites() if sites is None else sites
         self._model = ModelFacts() if model is None else model
+        self._recording = recording
         self._refusals = dict(refusals or {})
         self.asked: list[tuple[ProcessId, ...]] = []
         """The processes of every `ask`."""
@@ -94,9 +98,11 @@ class FakeGuests:
         self._called("record", process, on)
 
     def snapshot(self, process: ProcessId, path: str, *, traces: bool = True) -> int:
-        """Note the path, and write nothing."""
+        """Note the path, and write the recording of the test where it has one."""
         self._called("snapshot", process, (path, traces))
-        return 0
+        if self._recording:
+            Path(path).write_bytes(self._recording)
+        return len(self._recording)
 
     def close(self) -> None:
         """Remember that nobody needs them any more."""

@@ -199,7 +199,7 @@ async def test_a_source_without_guests_says_so():
         await pressed(stage, pilot, "enter")
         assert "press A" not in stage.text()
         assert "attach" not in stage.lines()[-1]
-        for key in ("A", "m", "D", "H", "w"):
+        for key in ("A", "m", "D", "H", "w", "S"):
             await pilot.press(key)
             assert "there are no processes behind this source" in stage.lines()[-1]
             stage.app.say("")
@@ -209,7 +209,7 @@ async def test_without_a_hook_there_is_nothing_to_ask():
     """Each key says what would help."""
     async with playing(QUICK, size=BIG) as (stage, pilot):
         await pressed(stage, pilot, *NOTEBOOK)
-        for key in ("m", "a", "s", "M", "H", "D", "w"):
+        for key in ("m", "a", "s", "M", "H", "D", "w", "S"):
             await pilot.press(key)
             assert "2914377 carries no hook: A attaches one" in stage.lines()[-1]
             stage.app.say("")
@@ -454,7 +454,7 @@ async def test_an_ended_process_is_not_asked_anything():
     async with playing(Scene(at_s=149.5, past_s=60), size=BIG) as (stage, pilot):
         await pressed(stage, pilot, "4", "enter")
         await stage.step(pilot, 5)
-        for key in ("A", "D", "H", "w", "m", "s"):
+        for key in ("A", "D", "H", "w", "S", "m", "s"):
             await pilot.press(key)
             assert "484589 has ended: there is nothing to look into" in stage.lines()[-1]
             stage.app.say("")

@@ -127,7 +127,7 @@ class DemoGuests:
         self._device(process)
         self._recording[process] = on
 
-    def snapshot(self, process: ProcessId, path: str, *, traces: bool = True) -> int:  # noqa: ARG002 - nothing to leave out
+    def snapshot(self, process: ProcessId, path: str, *, traces: bool = True) -> int:  # noqa: ARG002 - nothing is written
         """Refuse: there is nothing to write.
 
         Raises:
@@ -135,7 +135,7 @@ class DemoGuests:
         """
         self._device(process)
         raise AttachError(
-            f"process {process.pid} is simulated: {path} was not written",
+            f"process {process.pid} is simulated: it has no snapshot to give, and nothing was written",
             fix="attach to a process of yours",
         )
 

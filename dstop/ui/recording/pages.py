@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.ui.recording.growth_page import GrowthPage
 from dstop.ui.recording.map_page import MapPage
 from dstop.ui.recording.sites_page import SitesPage
 from dstop.ui.recording.timeline_page import TimelinePage
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dstop.ui.recording.page import Page
     from dstop.ui.recording.studied import Studied
 
-PAGES: Mapping[str, type[Page]] = {page.NAME: page for page in (TimelinePage, MapPage, SitesPage)}
+PAGES: Mapping[str, type[Page]] = {page.NAME: page for page in (TimelinePage, MapPage, SitesPage, GrowthPage)}
 
 
 def first_page(studied: Studied) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from dstop.units import bytes_text
@@ -10,7 +11,9 @@ from dstop.units import bytes_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dstop.model.guest import ProcessId
     from dstop.snapshot.study import DeviceStudy
+    from dstop.sources.guests import Guests
 
 
 def read_file(path: str | Path, tell: Callable[[str], None]) -> Sequence[DeviceStudy]:
@@ -38,3 +41,21 @@ def read_file(path: str | Path, tell: Callable[[str], None]) -> Sequence[DeviceS
     snapshot = load_snapshot(path, progress)
     tell("putting the events in order …")
     return studies_of(snapshot)
+
+
+def read_guest(guests: Guests, process: ProcessId, tell: Callable[[str], None]) -> Sequence[DeviceStudy]:
+    """Have a process take a snapshot, and read it; the file lies in a private folder, and is gone afterwards.
+
+    Args:
+        guests: ask the process.
+        process: with a hook in it.
+        tell: called with what is being done.
+
+    Raises:
+        DstopError: when the process gives none, or it cannot be read.
+    """
+    tell(f"asking {process.pid} for a snapshot: its Python may stand still meanwhile …")
+    with TemporaryDirectory(prefix="dstop-") as folder:
+        path = Path(folder) / f"{process.pid}.pickle.gz"
+        guests.snapshot(process, str(path))
+        return read_file(path, tell)

@@ -37,6 +37,7 @@ class GuestScreen(TextScreen):
         Binding("D", "detach", show=False),
         Binding("H", "record", show=False),
         Binding("w", "write", show=False),
+        Binding("S", "look", show=False),
         Binding("y", "answer(True)", show=False),
         Binding("n", "answer(False)", show=False),
     ]
@@ -119,6 +120,24 @@ class GuestScreen(TextScreen):
         self.mount(self._prompt)
         self._prompt.focus()
         self.draw()
+
+    def action_look(self) -> None:
+        """Ask whether to take a snapshot and look into it."""
+        guests, process = self._guests(), self.process_id
+        if guests is not None and self.may_look_inside():
+            self.dstop.ask(
+                f"take a snapshot of {process.pid} (its Python may stand still meanwhile)?  y: yes   n: no",
+                lambda: self._look_into(guests, process),
+                "no snapshot was taken",
+            )
+
+    def _look_into(self, guests: Guests, process: ProcessId) -> None:
+        from dstop.ui.recording.reading import read_guest  # noqa: PLC0415 - only when it is wanted
+        from dstop.ui.screens.snapshot import SnapshotScreen  # noqa: PLC0415
+
+        when = time.strftime("%H:%M:%S", time.localtime(self.now_ns() / 1e9))
+        title = f"{process.pid} at {when}"
+        self.app.push_screen(SnapshotScreen(lambda tell: read_guest(guests, process, tell), title))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Write to the path that was typed."""

@@ -100,7 +100,7 @@ class ProcessScreen(GuestScreen):
         if self.guest is None:
             return (self.KEYS[0], ("A", "attach"), *self.KEYS[1:])
         inside = (("m", "map"), ("a", "who"), ("s", "summary"), ("o", "ranks"), ("M", "model"))
-        doing = (("H", "record"), ("w", "snapshot"), ("D", "detach"))
+        doing = (("H", "record"), ("S", "snapshot"), ("w", "save one"), ("D", "detach"))
         return (self.KEYS[0], *inside, *doing, *self.KEYS[1:])
 
     def on_mount(self) -> None:
