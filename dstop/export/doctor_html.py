@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import dstop
 from dstop.doctor.rules import rule_of
 from dstop.draw.balance_bar import amount_text
-from dstop.draw.palette import DARK, LIGHT
 from dstop.export.doctor_bar_svg import bar_svg, letters, swatch
 from dstop.export.doctor_tables import (
     known_facts,
@@ -21,68 +17,22 @@ from dstop.export.doctor_tables import (
     worth_text,
 )
 from dstop.export.markup import Markup, element, joined, one_line
+from dstop.export.page import page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from dstop.export.doctor_tables import Sheet
     from dstop.model.diagnosis import Balance, Diagnosis, Evidence, Fix, Report
 
-_ROLES = {
-    "text": "", "title": "title", "dim": "dim", "ok": "ok", "warn": "warn", "bad": "bad", "live": "seg.a",
-    "pools": "seg.private", "cached": "seg.cached", "outside": "seg.not_torch", "others": "seg.b",
-    "nobody": "seg.unattributed", "free": "seg.free", "untold": "seg.reserved",
-}  # fmt: skip
-"""The colours of the screen, by the names that the style sheet has for them."""
-_BADGES = {"certain": "badge.bad", "likely": "badge", "possible": "badge.note"}
-
 
 def report_html(report: Report) -> str:
-    """Write a report as a page.
-
-    Style and script are allowed by their hashes alone: even if text became markup, the browser would not run it.
-    """
-    style, script = _style(), _file("doctor_report.js")
-    allowed = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; {_NO_MORE}"
+    """Write a report as a page."""
     title = report.diagnoses[0].title if report.diagnoses else _NOTHING
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=allowed),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", one_line(f"{title} · dstop")),
-        Markup(f"<style>{style}</style>"),
-    )
-    body = element("body", element("main", *_main(report)), Markup(f"<script>{script}</script>"))
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+    return page(title, (element("main", *_main(report)),), ("doctor_report.css",), ("doctor_report.js",))
 
 
-_NO_MORE = "base-uri 'none'; form-action 'none'"
 _NOTHING = "No failure that dstop knows was found"
-
-
-def _style() -> str:
-    light, dark = _variables(LIGHT), _variables(DARK)
-    chosen = f":root{{{light}}}\n@media screen and (prefers-color-scheme: dark){{:root{{{dark}}}}}\n"
-    return chosen + _file("doctor_report.css")
-
-
-def _variables(palette: Mapping[str, str]) -> str:
-    colours = {name: palette[role].split(" on ")[0].split()[-1] for name, role in _ROLES.items()}
-    colours["paper"] = palette[""].rpartition(" on ")[2]
-    for word, role in _BADGES.items():
-        front, _, back = palette[role].partition(" on ")
-        colours[f"{word}-text"], colours[f"{word}-back"] = front.split()[-1], back
-    return "".join(f"--{name}:{colour};" for name, colour in colours.items())
-
-
-def _file(name: str) -> str:
-    return files("dstop.export").joinpath(name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _main(report: Report) -> Iterator[Markup]:
