@@ -20,6 +20,8 @@ _OUTER = 56
 _FRAME, _LABEL, _FILE = 140, 110, 64
 """Characters; C++ templates have names of thousands."""
 _LEFT_OUT = "frames left out"
+_ROOTS = ("/site-packages/", "/dist-packages/")
+"""Where libraries lie says nothing: what follows names them."""
 _PYTHON = (".py", ">")
 """How the files of Python frames end: `train.py`, `<stdin>`."""
 
@@ -85,10 +87,12 @@ def kept(places: tuple[Place, ...]) -> tuple[Place | None, ...]:
 
 
 def frame_text(place: Place) -> tuple[str, int]:
-    """Write a frame as `function  file:line`, and say whether it is Python's: of a path its end names the file."""
+    """Write a frame as `function  file:line`, and say whether it is Python's; of a path its end names the file."""
     function = clean(place.function[: 4 * _FRAME])
     if not place.file.endswith(_PYTHON):
         return crop(function or "??", _FRAME), 0
     file = clean(place.file[-4 * _FILE :])
+    for root in _ROOTS:
+        file = file.rpartition(root)[2]
     short = file if len(file) <= _FILE else "…" + file[-_FILE:]
     return f"{crop(function, _FRAME - _FILE)}  {short}:{place.line}", 1

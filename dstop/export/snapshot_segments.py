@@ -24,6 +24,8 @@ MOST_SEGMENTS, MOST_BLOCKS, MOST_GROUPS = 3000, 24_000, 24
 _LINES = 10
 """About how many lines a pool takes; a segment that is larger than a line would be sets the scale instead."""
 _GAP = 3
+_SEAM = 0.7
+"""Between blocks, so that neighbours of one kind can be told apart."""
 _OVER = 1.02
 """By how much a line may be longer, for the gaps in it."""
 _LEAST = 0.25
@@ -172,7 +174,7 @@ def map_svg(group: Group, number: int) -> Markup:
         for piece in bar.pieces:
             width = min(piece.size_bytes * scale, bar.x + bar.width - x)
             if piece.kind != FREE_KIND and width > 0:
-                paths.setdefault(piece.kind, []).append(_rect(x, y, width))
+                paths.setdefault(piece.kind, []).append(_rect(x, y, width - min(_SEAM, width / 4)))
             x += piece.size_bytes * scale
     height = group.lines * PITCH
     kinds = (FREE_KIND, *CATEGORIES, USED_KIND, PENDING_KIND)
