@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dstop.draw.line import Line, Span
     from dstop.model.study import Moment, Share
 
-CHARS: Mapping[str, str] = dict(zip(CATEGORIES, "█▓▒⣷░▚╬┼⢕·", strict=True))
+CHARS: Mapping[str, str] = dict(zip(CATEGORIES, "█▓▒⣷░▚╬┼⢕\u2573", strict=True))
 """Also in ASCII (`dstop.draw.ascii`) no two are the same."""
 TITLES: Mapping[str, str] = {
     **{name: name for name in CATEGORIES},

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dstop.draw.line import Line
     from dstop.model.study import Growth
 
-_MOST_PLACES = 12
+_MOST_LINES = 20
 _LEAST_STEPS = 2
 
 
@@ -35,11 +35,8 @@ def growth_lines(growth: Sequence[Growth], steps: int, width: int) -> list[Line]
     if not growth:
         return wrapped(f"nothing grows: no site holds more and more over the {steps} steps", width)
     total = sum(each.per_step_bytes for each in growth)
-    lines = [
-        heading(
-            f"{len(growth)} site{'s' if len(growth) != 1 else ''} grow by {bytes_text(total)} a step", width
-        )
-    ]
+    what = "1 site grows" if len(growth) == 1 else f"{len(growth)} sites grow"
+    lines = [heading(f"{what} by {bytes_text(total)} a step", width)]
     for each in growth:
         lines += [fit_line(BLANK, width), *_one(each, width)]
     return lines
@@ -62,11 +59,7 @@ def _one(growth: Growth, width: int) -> list[Line]:
         graph = graph_rows(_stretched(held, 2 * cells), cells, 1, max(held))[0]
         ends = f"  {bytes_text(held[0])} → {bytes_text(held[-1])}"
         lines.append(fit_line((("  ", ""), (graph, role_of(site.category)), (ends, "dim")), width))
-    stack = stack_lines(site, width)
-    lines += stack[:_MOST_PLACES]
-    if len(stack) > _MOST_PLACES:
-        lines.append(fit_line(((f"      … {len(stack) - _MOST_PLACES} more callers", "dim"),), width))
-    return lines
+    return lines + stack_lines(site, width, native=False)[:_MOST_LINES]
 
 
 def _stretched(values: Sequence[int], count: int) -> list[int]:

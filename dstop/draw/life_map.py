@@ -82,8 +82,8 @@ def map_head_lines(rows: Sequence[MapRow], categories: Mapping[int, str] | None,
         if all(b.state == INACTIVE for b in each.blocks)
     )
     hole = max((row.largest_hole_bytes for row in rows), default=0)
-    text = f" {count} segment{'s' if count != 1 else ''}, {bytes_text(total)} at the end of the recording"
-    text += f": free {bytes_text(free)}, of it {bytes_text(whole)} in segments that are free altogether;"
+    segments_text = f"{count} segment{'s' if count != 1 else ''}, {bytes_text(total)}"
+    text = f" at the end: {segments_text}; free {bytes_text(free)}, {bytes_text(whole)} of it whole segments;"
     text += f" largest hole {bytes_text(hole)}"
     lines = [fit_line(((text, "group"),), width)]
     used = [name for name in CATEGORIES if categories is not None and name in set(categories.values())]

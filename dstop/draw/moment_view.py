@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.draw.category_bar import category_bar, category_legend, category_table
+from dstop.draw.detail import heading
 from dstop.draw.line import BLANK, fit_line
 from dstop.draw.moment_lines import NOT_RECORDED, failure_line, moment_line
+from dstop.draw.site_uses import stack_lines
 from dstop.draw.timeline import timeline_lines
 from dstop.model.value import Value
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from dstop.draw.line import Line
     from dstop.draw.timeline import Marks
-    from dstop.model.study import Curve, Failure, Moment
+    from dstop.model.study import Curve, Failure, Moment, SiteUse
 
 _LEAST_GRAPH, _LEAST_LIST = 5, 4
 _BESIDE = 150
@@ -81,6 +83,8 @@ class Seen(Value):
     """At the cursor."""
     failure: Failure | None = None
     """The error at the cursor."""
+    chosen: SiteUse | None = None
+    """Whose stack is shown where there is room beside the sites."""
 
 
 def moment_view_lines(seen: Seen, sites: Sequence[Line], width: int, height: int) -> list[Line]:
@@ -110,12 +114,19 @@ def moment_view_lines(seen: Seen, sites: Sequence[Line], width: int, height: int
     table = category_table(moment, room.sites_left - 2)
     heads = [_heading(moment, width - room.sites_left)]
     right = [*heads, *sites]
-    count = max(len(table) + 1, len(right))
-    for place in range(count):
-        left = table[place - 1] if 0 < place <= len(table) else BLANK
+    beside = [BLANK, *table, *_stack(seen, room.sites_left)]
+    for place in range(max(len(table) + 1, len(right))):
+        left = beside[place] if place < len(beside) else BLANK
         other = right[place] if place < len(right) else BLANK
         lines.append(fit_line((*fit_line(left, room.sites_left), *other), width))
     return lines[:height]
+
+
+def _stack(seen: Seen, width: int) -> list[Line]:
+    """Draw the stack of the chosen site, under the table."""
+    if seen.chosen is None:
+        return []
+    return [BLANK, heading("where it was asked for", width), *stack_lines(seen.chosen, width, native=False)]
 
 
 def _heading(moment: Moment, width: int) -> Line:

@@ -22,6 +22,8 @@ _INDENT = 4
 _MOST_FRAMES = 200
 _PYTHON = (".py", ">")
 """How the files of Python frames end: `train.py`, `<stdin>`."""
+_NO_FILE = frozenset({"", "??"})
+"""What torch calls the file of a C++ frame without debug information."""
 _INNER = (
     "torch::unwind",
     "CapturedTraceback",
@@ -60,7 +62,7 @@ def where(site: SiteUse, width: int) -> str:
     if site.own is None:
         return crop(name + NO_STACK, width)
     room = max(0, width - cells(name))
-    if site.own.file.endswith(_PYTHON):
+    if _is_python(site.own):
         inner = _inner(site)
         text = place_text(site.own, room)
         return crop(name, width) + (f"{text}{inner}" if cells(text + inner) <= room else text)
@@ -69,8 +71,11 @@ def where(site: SiteUse, width: int) -> str:
 
 def _inner(site: SiteUse) -> str:
     """Name the library function that the reader's line was in: one line of theirs may call many."""
-    place = next((place for place in site.places if place.file.endswith(_PYTHON)), None)
-    return "" if place is None or place == site.own else f"  in {clean(place.function)}"
+    place = next((place for place in site.places if _is_python(place)), None)
+    if place is None or place == site.own:
+        return ""
+    module = place.file.rpartition("/")[2].removesuffix(".py")
+    return f"  in {clean(module)}.{clean(place.function)}"
 
 
 def _native(places: Sequence[Place]) -> str:
@@ -84,6 +89,8 @@ def _native(places: Sequence[Place]) -> str:
 
 def place_text(place: Place, width: int) -> str:
     """Write `file:line function`; of a path that is too long the end is kept, for it names the file."""
+    if place.file in _NO_FILE:
+        return crop(clean(place.function), width)
     file, rest = clean(place.file), f":{place.line} {clean(place.function)}"
     room = width - cells(rest)
     if cells(file) > room:
@@ -93,20 +100,33 @@ def place_text(place: Place, width: int) -> str:
     return crop(file + rest, max(0, width))
 
 
-def stack_lines(site: SiteUse, width: int) -> list[Line]:
-    """Draw a whole stack, innermost first, the reader's own line marked."""
+def stack_lines(site: SiteUse, width: int, *, native: bool = True) -> list[Line]:
+    """Draw a whole stack, innermost first, the reader's own line marked.
+
+    Args:
+        site: whose.
+        width: cells.
+        native: whether C++ frames are shown; otherwise they are counted in a last line.
+    """
     if not site.places:
         return [fit_line(((" " * _INDENT + NO_STACK, "dim"),), width)]
-    lines = []
-    for place in site.places[:_MOST_FRAMES]:
-        own = place is site.own or place == site.own
-        mark = "▸ " if own else "  "
-        text = place_text(place, max(0, width - _INDENT - 2))
-        lines.append(fit_line(((" " * _INDENT + mark, "title"), (text, "mine" if own else "dim")), width))
-    left = len(site.places) - _MOST_FRAMES
-    if left > 0:
-        lines.append(fit_line(((f"{' ' * _INDENT}  … {left} more callers", "dim"),), width))
-    return lines
+    shown = [place for place in site.places if native or _is_python(place)] or list(site.places)
+    lines = [_frame_line(place, width, own=place == site.own) for place in shown[:_MOST_FRAMES]]
+    more = len(shown) - _MOST_FRAMES
+    inner = len(site.places) - len(shown)
+    texts = [f"… {more} more callers"] if more > 0 else []
+    texts += [f"… and {inner} C++ frame{'s' if inner != 1 else ''}"] if inner else []
+    return lines + [fit_line(((" " * (_INDENT + 2) + text, "dim"),), width) for text in texts]
+
+
+def _is_python(place: Place) -> bool:
+    return place.file.endswith(_PYTHON)
+
+
+def _frame_line(place: Place, width: int, *, own: bool) -> Line:
+    mark = "▸ " if own else "  "
+    text = place_text(place, max(0, width - _INDENT - 2))
+    return fit_line(((" " * _INDENT + mark, "title"), (text, "mine" if own else "dim")), width)
 
 
 def matching(sites: Sequence[SiteUse], text: str) -> tuple[SiteUse, ...]:

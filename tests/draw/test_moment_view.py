@@ -94,7 +94,7 @@ def test_a_site_is_named_by_the_own_line_and_the_library_function_it_was_in():
     text = plain(site_use_line(SITE, 6 * GIB, 120))
     assert "3.0G" in text
     assert "50%" in text
-    assert "/home/ann/train.py:31 fit  in linear" in text
+    assert "/home/ann/train.py:31 fit  in functional.linear" in text
     assert "train.py:31 fit" in plain(site_use_line(SITE, 6 * GIB, 50))
 
 

@@ -171,10 +171,10 @@ async def test_sites_have_a_page_with_an_order_and_a_filter():
         await stage.press("less_than_sign", "less_than_sign")
         assert "by place" in stage.text()
         await stage.press("slash", *"MODEL", "enter")
-        assert "1 site hold" in stage.text()
+        assert "1 site holds" in stage.text()
         assert "filter MODEL" in stage.lines()[-1]
         await stage.press("slash", "escape")
-        assert "1 site hold" not in stage.text()
+        assert "1 site holds" not in stage.text()
         before = stage.cursor
         await stage.press("right")
         assert stage.cursor > before
@@ -254,7 +254,7 @@ async def test_the_map_shows_the_end_of_the_recording():
     async with showing(short_story(43), BIG) as stage:
         await stage.press("m")
         text = stage.text()
-        assert "2 segments, 128M at the end of the recording" in text
+        assert "at the end: 2 segments, 128M" in text
         assert "free" in text
         await stage.press("down", "end", "home", "pagedown")
         assert "2 segments" in stage.text()

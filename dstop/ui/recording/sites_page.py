@@ -45,7 +45,8 @@ class SitesPage(Page):
         moment = self.studied.moment
         sites = sorted(matching(moment.sites, self.filter), key=ORDERS[self.order])
         held = sum(site.size_bytes for site in sites)
-        text = f" {len(sites)} site{'s' if len(sites) != 1 else ''} hold {bytes_text(held)}, by {self.order}"
+        who = "1 site holds" if len(sites) == 1 else f"{len(sites)} sites hold"
+        text = f" {who} {bytes_text(held)}, by {self.order}"
         if len(moment.sites) == MOST_SITES:
             text += f" (the {MOST_SITES} largest are looked through)"
         lines = [

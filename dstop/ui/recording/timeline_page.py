@@ -47,7 +47,8 @@ class TimelinePage(Page):
         self._width, self._room = width, room
         listed = self.sites.lines(moment.sites, moment.live_bytes, width - room.sites_left, room.sites)
         curve = self.studied.curve(graph_width(width))
-        seen = Seen(curve=curve, marks=self.studied.marks, moment=moment, failure=failure)
+        chosen = moment.sites[self.sites.chosen] if moment.sites and not self.sites.unfolded else None
+        seen = Seen(curve=curve, marks=self.studied.marks, moment=moment, failure=failure, chosen=chosen)
         return moment_view_lines(seen, listed, width, height)
 
     def flags(self) -> Sequence[str]:
