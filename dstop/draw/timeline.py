@@ -31,6 +31,8 @@ _EMPTY: Span = (" ", "")
 _CURSOR: Span = ("│", "cursor")
 _RESERVED: Span = ("─", "label")
 _FAILURE: Span = ("┊", "graph.oom")
+_BEHIND = " ─"
+"""Through what the line of a failure goes: the area hides it."""
 _LOOKS: tuple[Span, ...] = tuple((CHARS[name], role_of(name)) for name in CATEGORIES)
 
 
@@ -92,28 +94,43 @@ def timeline_lines(curve: Curve, marks: Marks, cursor: int, width: int, height: 
     if width < AXIS + 2:  # nothing but the edge of the axis is left of it
         whole = timeline_lines(curve, marks, cursor, AXIS + 2, height)
         return [fit_line(line, width) for line in whole]
-    rows, cells = max(1, height - AROUND), graph_width(width)
-    high = max(1, *curve.live_bytes, *curve.reserved_bytes)
-    top, step = top_and_step(high, rows)
-    columns = _columns(curve, rows, cells, top)
     at = column_of(curve, cursor, width)
-    signs = _signs(curve, marks, width)
-    over = {column: _FAILURE for column, sign in signs.items() if sign[0] == FAILED}
-    labels = {min(rows - 1, round(rows * value / top)): value for value in range(0, top + 1, step)}
-    lines = [_marks_line(signs, at, width)]
-    for row in range(rows - 1, -1, -1):
-        line: list[Span] = [_axis(labels.get(row))]
-        cells_of_row = [
-            _CURSOR if place + AXIS == at else _over(column[row], over.get(place + AXIS))
-            for place, column in enumerate(columns)
-        ]
-        line += _runs(cells_of_row)
-        lines.append(fit_line(tuple(line), width))
+    lines = [_marks_line(_signs(curve, marks, width), at, width)]
+    graph = _graph(curve, marks, width, max(1, height - AROUND))
+    lines += graph if at is None else [_with_cell(line, at, _CURSOR) for line in graph]
     return [*lines, _times_line(curve, marks, at, width)][:height]
 
 
-def _over(cell: Span, mark: Span | None) -> Span:
-    return cell if mark is None or cell[0] not in " ─" else mark
+@lru_cache(maxsize=8)
+def _graph(curve: Curve, marks: Marks, width: int, rows: int) -> list[Line]:
+    """Draw the graph without the cursor, top row first; kept, because only the cursor moves over it."""
+    cells = graph_width(width)
+    top, step = top_and_step(max(1, *curve.live_bytes, *curve.reserved_bytes), rows)
+    failed = [column for column, sign in _signs(curve, marks, width).items() if sign[0] == FAILED]
+    labels = {min(rows - 1, round(rows * value / top)): value for value in range(0, top + 1, step)}
+    lines: list[Line] = []
+    for row, cells_of_row in enumerate(zip(*_columns(curve, rows, cells, top), strict=True)):
+        line = fit_line((_axis(labels.get(row)), *_runs(cells_of_row)), width)
+        for column in failed:
+            if cells_of_row[column - AXIS][0] in _BEHIND:
+                line = _with_cell(line, column, _FAILURE)
+        lines.append(line)
+    return lines[::-1]
+
+
+def _with_cell(line: Line, column: int, cell: Span) -> Line:
+    """Put another character at one cell of a line, all of whose characters are one cell wide."""
+    spans: list[Span] = []
+    start = 0
+    for text, role in line:
+        place = column - start
+        if 0 <= place < len(text):
+            pieces = ((text[:place], role), cell, (text[place + 1 :], role))
+            spans += [piece for piece in pieces if piece[0]]
+        else:
+            spans.append((text, role))
+        start += len(text)
+    return tuple(spans)
 
 
 def _axis(value: int | None) -> Span:
@@ -128,9 +145,8 @@ def _runs(cells: Sequence[Span]) -> list[Span]:
     ]
 
 
-@lru_cache(maxsize=8)
 def _columns(curve: Curve, rows: int, cells: int, top: int) -> list[list[Span]]:
-    """Give each column of the graph, lowest row first; kept, because only the cursor moves over it."""
+    """Give each column of the graph, lowest row first."""
     pieces = len(curve.events)
     made: list[list[Span]] = []
     before = -1
