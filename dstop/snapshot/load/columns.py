@@ -156,12 +156,13 @@ class Events:
         return len(self) - 1
 
     def trace(self, device: int, runs: Sequence[tuple[int, int]]) -> Trace:
-        """Give the ring of one device, whose events are these runs of rows (from, to)."""
-        arrays = {
-            name: np.concatenate(
-                [np.frombuffer(column, column.typecode)[first:last] for first, last in runs]
-                or [np.empty(0, column.typecode)]
-            )
-            for name, column in self.columns.items()
-        }
+        """Give the ring of one device, whose events are these runs of rows (from, to).
+
+        A single run is no copy: of millions of events there is room for one.
+        """
+        arrays = {}
+        for name, column in self.columns.items():
+            whole_column = np.frombuffer(column, column.typecode)
+            pieces = [whole_column[first:last] for first, last in runs]
+            arrays[name] = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         return Trace(device=device, **arrays)

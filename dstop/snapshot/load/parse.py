@@ -155,14 +155,15 @@ def _traces(found: object, events: Events, notes: list[str]) -> Iterator[Trace]:
     if not isinstance(found, list) or len(found) > MOST_DEVICES:
         notes.append("the recorded events make no sense and were left out")
         return
+    rings: list[tuple[int, list[Run]]] = []
     for device, entries in enumerate(found):
         if isinstance(entries, list) and entries:
-            runs = _runs(entries, events)
+            rings.append((device, _runs(entries, events)))
             odd = len(entries) - sum(isinstance(entry, dict | Run) for entry in entries)
             if odd:
                 notes.append(f"{odd} events of device {device} make no sense and were left out")
-            if runs:
-                yield events.trace(device, runs)
+    # Only now: traces may be views of the columns, which then can grow no more.
+    yield from (events.trace(device, runs) for device, runs in rings if runs)
 
 
 def _runs(entries: Iterable[object], events: Events) -> list[Run]:
