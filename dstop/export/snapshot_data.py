@@ -46,7 +46,7 @@ def room_for(devices: int) -> Room:
     """Share a page of a few MB among devices."""
     part = max(1, devices)
     return Room(
-        pieces=max(500, 3600 // part),
+        pieces=max(500, 10_000 // part),
         moments=max(30, 240 // part),
         sites=8,
         flame_sites=max(100, 500 // part),

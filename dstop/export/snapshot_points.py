@@ -49,8 +49,9 @@ def points_of(study: DeviceStudy, pieces: int) -> tuple[Point, ...]:
 
 
 def _points(curve: Curve) -> Iterable[Point]:
-    shares = zip(*curve.shares, strict=True)
-    columns = (curve.events, curve.time_us, curve.live_bytes, curve.reserved_bytes, shares)
+    # A file that lost segment events counts back to less than nothing.
+    reserved = (max(0, amount) for amount in curve.reserved_bytes)
+    columns = (curve.events, curve.time_us, curve.live_bytes, reserved, zip(*curve.shares, strict=True))
     return map(Point._make, zip(*columns, strict=True))
 
 

@@ -2,6 +2,7 @@
 function timeline(section, told) {
   const chart = section.querySelector("svg.timeline");
   if (!chart) return;
+  const LEAST = 8; /* points, of which a window has at least so many */
   const HEIGHT = chart.viewBox.baseVal.height;
   const first = told.event[0], last = told.event[told.event.length - 1];
   const capacity = chart.querySelector(".capacity");
@@ -67,6 +68,7 @@ function timeline(section, told) {
     }
     drawn.push(svg("path", { d: `M${path(kept, kept.map((index) => told.reserved[index]))}`, class: "reserved" }));
     if (told.capacity) drawn.push(svg("line", { x1: 0, x2: width, y1: y(told.capacity), y2: y(told.capacity), class: "capacity" }));
+    chart.classList.toggle("dense", kept.length > width / 3);
     const upright = (event, name) => svg("line", { x1: x(event), x2: x(event), y1: 0, y2: HEIGHT, class: name });
     drawn.push(upright(told.peak, "peak"), ...told.failures.map((each) => upright(each[0], "oom")));
     if (at >= from && at <= to) drawn.push(upright(at, "cursor"));
@@ -107,9 +109,14 @@ function timeline(section, told) {
     say(); draw();
   }
   function range(begin, end) {
-    const least = Math.min(20, last - first), span = Math.min(last - first, Math.max(least, end - begin));
-    from = Math.max(first, Math.min(last - span, begin));
-    to = from + span;
+    const middle = (begin + end) / 2;
+    let span = Math.max(1, end - begin);
+    do {
+      span = Math.min(last - first, span);
+      from = Math.max(first, Math.min(last - span, middle - span / 2));
+      to = from + span;
+      span *= 1.4;
+    } while (place(told.event, to) - place(told.event, from) < LEAST && to - from < last - first);
     say(); draw();
   }
   function zoom(by, around) {

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 1000, 280
 MOST = 500
 """Points of the drawing; the script has more of them."""
+_DENSE = 300
+"""Points; more stand so close that seams between the areas would be all there is to see."""
 _ROOM = 1.04
 _TICKS = 4
 _PATTERNS = {
@@ -80,7 +82,7 @@ def timeline_svg(points: Sequence[Point], study: DeviceStudy) -> Markup:
         element("desc", _said(study, capacity)),
         *_ticks(),
         drawn,
-        class_="timeline",
+        class_="timeline dense" if len(shown) > _DENSE else "timeline",
         role="img",
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         preserveAspectRatio="none",

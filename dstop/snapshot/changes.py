@@ -73,7 +73,7 @@ def clock(study: DeviceStudy, first_us: int | None) -> NDArray[np.int64]:
 def counters(study: DeviceStudy, ticks: NDArray[np.int64]) -> Iterator[tuple[str, Iterator[tuple[int, int]]]]:
     """Give live, reserved and every category that has anything, each with its changes as (microsecond, bytes)."""
     yield "live", _changes(study.live, ticks)
-    yield "reserved", _changes(study.reserved, ticks)
+    yield "reserved", _changes(np.maximum(study.reserved, 0), ticks)
     for number, name in enumerate(CATEGORIES):
         rows = np.flatnonzero(study.attribution.category == number)
         if len(rows):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html.parser
 import re
 from dataclasses import replace
 
@@ -20,6 +17,8 @@ from dstop.export.doctor_html import report_html
 from dstop.export.markup import Markup, element, escaped, joined
 from dstop.model.diagnosis import Balance, Confidence, Diagnosis, Evidence, Fix, Report
 from dstop.units import GIB
+
+from .browser import HOSTILE, Page, assert_closed, one_line, shape
 
 BALANCE = Balance(
     total_bytes=80 * GIB,
@@ -60,55 +59,13 @@ def _report(text="x", balance=BALANCE):
     )
 
 
-class _Page(html.parser.HTMLParser):
-    """Collects the elements, the attributes and the text that a browser sees."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags = []
-        self.attributes = []
-        self.texts = []
-        self.open = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        """Note the element; those that HTML ends by themselves are not opened."""
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value) for name, value in attrs]
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        """Close what was opened last."""
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        """Note the text, other than of style and script."""
-        if self.open and self.open[-1] not in {"style", "script"}:
-            self.texts.append(data)
-
-    @property
-    def text(self):
-        return _one_line(" ".join(self.texts))
-
-
-def _one_line(text):
-    """White space as a browser shows it; where one element ends and a colon begins, no space is seen."""
-    return " ".join(text.split()).replace(" :", ":")
-
-
-def _shape(page):
-    return page.tags, [(tag, name) for tag, name, _ in page.attributes]
-
-
-PLAIN = _shape(_Page(report_html(_report("word"))))
+PLAIN = shape(Page(report_html(_report("word"))))
 
 
 def test_a_real_report_has_all_that_helps():
     """What happened, its figures, its proof, what helps and by how much, and how it was told."""
     log = log_of_text(rule_of("DS201").fires[0], "crash.log")
-    text = _Page(report_html(diagnose_logs([log]))).text
+    text = Page(report_html(diagnose_logs([log]))).text
     for part in (
         "PyTorch's cache holds enough, but not in one usable piece",
         "certain DS201 fragmentation",
@@ -127,7 +84,7 @@ def test_a_real_report_has_all_that_helps():
 
 def test_a_page_without_a_finding_says_so():
     """No failure is an answer, too."""
-    page = _Page(report_html(Report(facts={"rank": None}, sources=("a.log",))))
+    page = Page(report_html(Report(facts={"rank": None}, sources=("a.log",))))
     assert "No failure that dstop knows was found" in page.text
     assert "svg" not in page.tags
 
@@ -135,7 +92,7 @@ def test_a_page_without_a_finding_says_so():
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.fires], ids=lambda rule: rule.id)
 def test_every_rule_has_its_page(rule):
     """Each kind of failure is drawn, and every element that is opened is closed."""
-    page = _Page(report_html(diagnose_logs([log_of_text(rule.fires[0], "crash.log")])))
+    page = Page(report_html(diagnose_logs([log_of_text(rule.fires[0], "crash.log")])))
     assert page.open == []
     assert "How it was told" in page.text
 
@@ -175,7 +132,7 @@ AMOUNTS = st.none() | st.integers(0, 2**50)
 )
 def test_no_part_of_the_bar_leaves_the_page(balance):
     """Whatever the figures say of each other, nothing is drawn outside, and nothing backwards."""
-    page = _Page(report_html(_report(balance=balance)))
+    page = Page(report_html(_report(balance=balance)))
     spans = {}
     for tag, name, value in page.attributes:
         if tag == "rect" and name in {"x", "width"} and re.fullmatch(r"-?\d+\.\d{3}%", value):
@@ -189,42 +146,24 @@ def test_no_part_of_the_bar_leaves_the_page(balance):
 def test_nothing_is_loaded_and_nothing_foreign_runs():
     """No address, no inline handler, no inline style; style and script are allowed by the hashes that they have."""
     text = report_html(_report("https://example.com/x.js"))
-    page = _Page(text)
+    page = Page(text)
     assert not {"link", "img", "iframe", "object", "embed", "form", "a", "base"} & set(page.tags)
     for _, name, value in page.attributes:
         assert name not in {"src", "href", "xlink:href", "style", "action", "srcset", "background"}
         assert not name.startswith("on")
         assert "//" not in (value or "").replace("https://example.com/x.js", "")
-    policy = next(
-        value
-        for tag, name, value in page.attributes
-        if tag == "meta" and (value or "").startswith("default-src")
-    )
-    for tag in ("style", "script"):
-        content = re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)[1]
-        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-        assert f"{tag}-src 'sha256-{digest}'" in policy
-        assert "url(" not in content
-        assert "@import" not in content
-    assert policy.startswith("default-src 'none';")
-    assert "unsafe" not in policy
+    assert_closed(text, page)
 
 
 def test_copy_buttons_are_there_only_with_a_script():
     """Without one the page has no button that does nothing."""
-    page = _Page(report_html(_report()))
+    page = Page(report_html(_report()))
     assert page.tags.count("button") == page.tags.count("pre") > 0
     assert [name for tag, name, _ in page.attributes if tag == "button"].count("hidden") == page.tags.count(
         "button"
     )
 
 
-HOSTILE = [
-    "<script>alert(1)</script>", "</script>", "</style>", "</title><script>", "<!--", "-->", "<![CDATA[", "]]>", '"',
-    "'", '" onload=alert(1) x="', "' autofocus onfocus=alert(1) '", "<svg/onload=alert(1)>", "</svg>", "</details>",
-    "<", ">", "&", "&lt;script&gt;", "&#60;b>", "&#x27", "`", "`x` `", "javascript:alert(1)", "\x00", "\u2028",
-    "\u202e", "\r\n", "\ud800", "<b", "</", "%22%3E", "\\u003cscript\\u003e", "{{x}}", "${x}", "\n\n", "x" * 300,
-]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=4), min_size=1, max_size=8).map("".join)
 
 
@@ -235,10 +174,10 @@ def test_no_text_becomes_an_element_or_an_attribute(text):
     """The page of a hostile report has the very elements and attributes of a plain one, and shows the text."""
     text = text if text not in {"tried_bytes", "rank"} and text.strip() else "x"
     shown = report_html(_report(text))
-    page = _Page(shown)
-    assert _shape(page) == PLAIN
+    page = Page(shown)
+    assert shape(page) == PLAIN
     assert page.open == []
-    assert _one_line(clean(" ".join(text.split()))) in page.text
+    assert one_line(clean(" ".join(text.split()))) in page.text
     assert shown.encode()
 
 
