@@ -66,6 +66,8 @@ MOST_INCIDENTS, FIRST_INCIDENTS, BETWEEN_INCIDENTS_S, MOST_INCIDENT_DIRECTORIES 
 MOST_THREADS, MOST_FRAMES = 200, 100
 FACTS_S, BETWEEN_FACTS_S, MOST_CONFIG_BYTES = 1.0, 5.0, 1 << 16
 CARD_S = 0.3
+NAMES_S, OOM_NAMES_S, MOST_NAMES, LONGEST_NAME = 1.0, 0.5, 50_000, 200
+"""What naming the storages of a snapshot may take: where somebody asks for it, and where the program failed."""
 SETTLE_S = 60.0
 """How long the thread looks again and again while torch is being imported or CUDA initialized."""
 STATES = {"active_allocated": "a", "active_pending_free": "p", "active_awaiting_free": "p"}
@@ -652,7 +654,7 @@ class Answers:
         self.torch.need()
         traces = bool(request.get("traces")) and self.history.on()
         sink = Sink(client.files[0], MOST_SNAPSHOT_BYTES, compress=bool(request.get("gzip")))
-        dump(self.torch.snapshot(traces=traces), sink)
+        dump(with_names(self.torch.snapshot(traces=traces)), sink)
         return {"bytes": sink.written, "traces": traces}
 
     def answer_detach(self, _request: dict[str, Any], _client: Client) -> dict[str, Any]:
@@ -1048,28 +1050,39 @@ def dump(snapshot: dict[str, Any], sink: Sink) -> None:
 
 # -- Model facts --------------------------------------------------------------------------------------------------
 
-_lineage = type.__dict__["__mro__"].__get__
-"""The classes of a class, past whatever its metaclass makes of attributes."""
+_lineage, _namespace = type.__dict__["__mro__"].__get__, type.__dict__["__dict__"].__get__
+"""The classes of a class, and what one of them defines, past whatever its metaclass makes of attributes."""
 
 
-def instances(wanted: tuple[Any, ...], deadline: float, unavailable: dict[str, str]) -> tuple[list[Any], ...]:
+def instances(
+    wanted: tuple[Any, ...], deadline: float, unavailable: dict[str, str], newest_first: bool = False
+) -> tuple[list[Any], ...]:
     """Find the live objects of some classes, by type alone: isinstance would run `__class__` properties."""
     import gc
+    from itertools import compress
 
     found: tuple[list[Any], ...] = tuple([] for _ in wanted)
     kinds: dict[int, int] = {}
     objects = gc.get_objects()
-    for count, thing in enumerate(objects):
-        if count % 10_000 == 0 and time.monotonic() > deadline:
-            unavailable["complete"] = "counting stopped after %d of %d objects" % (count, len(objects))
+    if newest_first:  # nearly: models are made after the thousands of objects that imports leave
+        objects.reverse()
+    # There are millions, so they are looked at in C: the classes of each few thousand, then those of wanted classes.
+    for start in range(0, len(objects), 20_000):
+        if time.monotonic() > deadline:
+            unavailable["complete"] = "counting stopped after %d of %d objects" % (start, len(objects))
             break
-        kind = kinds.get(id(type(thing)))
-        if kind is None:
-            lineage = _lineage(type(thing))
-            kind = next((n for n, want in enumerate(wanted) if any(base is want for base in lineage)), -1)
-            kinds[id(type(thing))] = kind
-        if kind >= 0:
-            found[kind].append(thing)
+        some = objects[start : start + 20_000]
+        marks = list(map(id, map(type, some)))
+        fresh = set(marks).difference(kinds)
+        examples = dict(zip(marks, some)) if fresh else {}
+        for mark in fresh:
+            lineage = _lineage(type(examples[mark]))
+            kinds[mark] = next(
+                (n for n, want in enumerate(wanted) if any(base is want for base in lineage)), -1
+            )
+        hits = {mark for mark, number in kinds.items() if number >= 0}
+        for thing in compress(some, map(hits.__contains__, marks)):
+            found[kinds[id(type(thing))]].append(thing)
     if gc.get_freeze_count() and not found[0]:
         unavailable["models"] = "the program called gc.freeze(), which hides its objects"
     return found
@@ -1229,6 +1242,165 @@ def plain(value: Any, depth: int) -> Any:
     return (
         str(value).replace("torch.", "") if kind.__module__ == "torch" and kind.__name__ == "dtype" else None
     )
+
+
+# -- Names of storages ---------------------------------------------------------------------------------------------
+
+WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+"""What torch's own wrappers add to the names of a model."""
+
+
+def with_names(snapshot: dict[str, Any], most_s: float = NAMES_S) -> dict[str, Any]:
+    """Add to a snapshot which storages are parameters, buffers, gradients and optimizer state, as far as time allows.
+
+    Under `dstop`: {version, storages [[device, address, bytes, kind, name], ...], complete}. Never raises, allocates
+    nothing on a device, and keeps nothing alive; PyTorch's own readers ignore the key.
+    """
+    names = None
+    try:
+        torch = sys.modules["torch"]
+        names = Names(torch, time.monotonic() + most_s)
+        no_functions = (
+            getattr(torch._C, "DisableTorchFunctionSubclass", None) or torch._C.DisableTorchFunction
+        )
+        with no_functions():
+            names.find()
+    except Exception:
+        pass
+    if names is not None:
+        snapshot["dstop"] = {"version": 1, "storages": names.rows, "complete": names.complete}
+    return snapshot
+
+
+class Names:
+    """Finds them by type, as `instances` does, and reads them past whatever classes make of attributes."""
+
+    def __init__(self, torch: Any, deadline: float) -> None:
+        self.torch, self.deadline = torch, deadline
+        self.rows: list[list[Any]] = []
+        self.complete = False
+        self.seen: set[tuple[int, int]] = set()
+        self.called: dict[int, str] = {}
+        self.wraps: dict[int, bool | None] = {}
+        tensor = torch.Tensor
+        self.is_cuda, self.is_leaf, self.grad = (
+            getattr(tensor, name).__get__ for name in ("is_cuda", "is_leaf", "grad")
+        )
+        self.storage = tensor.untyped_storage
+        self.is_shared = getattr(torch._C, "_is_cow_tensor", None)
+
+    def find(self) -> None:
+        """Name what models have, then what optimizers have for it."""
+        skipped: dict[str, str] = {}
+        wanted = (self.torch.nn.Module, self.torch.optim.Optimizer)
+        modules, optimizers = instances(wanted, self.deadline, skipped, newest_first=True)
+        children = {id(child) for module in modules for child in parts(module, "_modules")}
+        visited: set[int] = set()
+        for module in modules:
+            if id(module) not in children and not self.walk(module, visited):
+                return
+        for optimizer in optimizers:
+            if not self.state(optimizer):
+                return
+        self.complete = not skipped
+
+    def late(self) -> bool:
+        """Say whether there is no more time, or no more room."""
+        return time.monotonic() > self.deadline or len(self.rows) >= MOST_NAMES
+
+    def walk(self, top: Any, visited: set[int]) -> bool:
+        """Name what a module and all below it have; False where time is up."""
+        todo = [("", top)]
+        while todo:
+            prefix, module = todo.pop()
+            if id(module) in visited:
+                continue
+            visited.add(id(module))
+            if self.late():
+                return False
+            for kind, table in (("parameter", "_parameters"), ("buffer", "_buffers")):
+                for key, tensor in table_of(module, table):
+                    self.one(tensor, kind, prefix + str(key), gradient=kind == "parameter")
+            below = [
+                (prefix if key in WRAPPERS else "%s%s." % (prefix, key), child)
+                for key, child in table_of(module, "_modules")
+            ]
+            todo += reversed(below)
+        return True
+
+    def state(self, optimizer: Any) -> bool:
+        """Name what an optimizer keeps for each parameter, and the parameters that no module has."""
+        groups = optimizer.__dict__.get("param_groups")
+        for group in list(groups) if isinstance(groups, list) else ():
+            given = dict.get(group, "params") if isinstance(group, dict) else None
+            for index, tensor in enumerate(list(given) if isinstance(given, list) else ()):
+                if self.late():
+                    return False
+                if id(tensor) not in self.called:
+                    self.one(tensor, "parameter", "parameter %d of %s" % (index, type(optimizer).__name__))
+        for owner, entry in table_of(optimizer, "state"):
+            if self.late():
+                return False
+            for key, value in list(dict.items(entry)) if isinstance(entry, dict) else ():
+                name = key if type(key) is str else "state"
+                if id(owner) in self.called:
+                    name += " of " + self.called[id(owner)]
+                for tensor in value if isinstance(value, (list, tuple)) else (value,):
+                    self.one(tensor, "optimizer_state", name, gradient=False)
+        return True
+
+    def one(self, tensor: Any, kind: str, name: str, *, gradient: bool = True) -> None:
+        """Name a tensor, and its gradient where it has one; what is no plain tensor on a card is let be."""
+        try:
+            if (
+                self.add(tensor, kind, name) and gradient and self.is_leaf(tensor)
+            ):  # of others, torch would warn
+                found = self.grad(tensor)
+                if found is not None:
+                    self.add(found, "gradient", name)
+        except Exception:
+            self.complete = False
+
+    def add(self, tensor: Any, kind: str, name: str) -> bool:
+        """Name the storage of a tensor; False where it is no tensor at all."""
+        wraps = self.wraps_others(type(tensor))
+        if wraps is None:
+            return False
+        self.called.setdefault(id(tensor), name)
+        if wraps:  # a DTensor is named by this rank's part
+            tensor = object.__getattribute__(tensor, "_local_tensor")
+            if self.wraps_others(type(tensor)) is not False:
+                return True
+        if not self.is_cuda(tensor) or (self.is_shared is not None and self.is_shared(tensor)):
+            return True
+        storage = self.storage(tensor)
+        address, index = int(storage.data_ptr()), int(storage.device.index)
+        if address and (index, address) not in self.seen:
+            self.seen.add((index, address))
+            self.rows.append([index, address, int(storage.nbytes()), kind, name[:LONGEST_NAME]])
+        return True
+
+    def wraps_others(self, kind: type) -> bool | None:
+        """Say whether tensors of a class have others in them instead of a storage; None where it has no tensors."""
+        if id(kind) not in self.wraps:
+            answer = None
+            own: list[Any] = []
+            for base in _lineage(kind):
+                if base is self.torch.Tensor:
+                    answer = any("__torch_dispatch__" in _namespace(each) for each in own)
+                    break
+                own.append(base)
+            self.wraps[id(kind)] = answer
+        return self.wraps[id(kind)]
+
+
+def table_of(thing: Any, name: str) -> list[tuple[Any, Any]]:
+    """Give the rows of a dict that something has under a name, without its `__getattr__`, and without empty ones."""
+    try:
+        found = object.__getattribute__(thing, "__dict__").get(name)
+    except AttributeError:
+        return []
+    return [row for row in list(dict.items(found)) if row[1] is not None] if isinstance(found, dict) else []
 
 
 # -- Black box ----------------------------------------------------------------------------------------------------
@@ -1426,7 +1598,7 @@ class Incident:
         path = os.path.join(folder, "snapshot.pickle.gz")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            snapshot = self.torch.snapshot(traces=self.hook.history.on())
+            snapshot = with_names(self.torch.snapshot(traces=self.hook.history.on()), OOM_NAMES_S)
             dump(snapshot, Sink(descriptor, MOST_INCIDENT_SNAPSHOT_BYTES, compress=True))
         except BaseException:
             os.unlink(path)

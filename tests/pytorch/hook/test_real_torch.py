@@ -234,7 +234,7 @@ def test_detach_ends_our_recording_and_our_black_box(hosts: Any, cudasim: Any) -
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_snapshot_is_torchs_own(hosts: Any, cudasim: Any, tmp_path: Path, *, packed: bool) -> None:
-    """Pickle protocol 4 of plain values, which equals `_snapshot()`; events only where asked for and recorded."""
+    """Pickle protocol 4 of plain values: `_snapshot()` and names; events only where asked for and recorded."""
     host = started(hosts, cudasim, "torch.zeros(1, device='cuda')")
     host.wire.ask("history", enabled=True)
     host.do("x = [torch.zeros(n * 1000, device='cuda') for n in range(1, 30)]; del x[::3]")
@@ -252,7 +252,7 @@ def test_a_snapshot_is_torchs_own(hosts: Any, cudasim: Any, tmp_path: Path, *, p
             snapshot = Plain(file).load()
         segments, events, keys = host.value("counts(torch.cuda.memory._snapshot())")
         assert len(snapshot["segments"]) == segments
-        assert sorted(snapshot) == keys
+        assert sorted(snapshot) == sorted([*keys, "dstop"])
         recorded = [len(each) for each in snapshot["device_traces"]]
         assert (
             recorded == [n - 1 for n in events] if traces else sum(recorded) == 0
