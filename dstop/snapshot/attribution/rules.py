@@ -170,12 +170,16 @@ def _doubtful(told: Told, found: Verdicts, rows: Rows, number: NDArray[np.int64]
         made = (found.category == PARAMETERS) & (told.freed > told.course.newest)
         sizes = counted(told.requested[made])
     if sizes:
-        for one in np.unique(number[rows]).tolist():
-            mine = number == one
-            there = counted(told.requested[mine & (found.category == GRADIENTS)])
-            left = {size: count - there.get(size, 0) for size, count in sizes.items()}
-            found.put(rows & mine, TEMPORARIES, POSSIBLE)
-            found.put(oldest_of_size(told.requested, rows & mine, left), GRADIENTS, POSSIBLE)
+        at, there = np.flatnonzero(rows), np.flatnonzero(found.category == GRADIENTS)
+        known, most = np.array(sorted(sizes)), np.array([sizes[size] for size in sorted(sizes)])
+        place = np.searchsorted(known, told.requested).clip(max=len(known) - 1)
+        group = number * len(known) + place
+        taken = np.bincount(group[there], minlength=int(number[-1] + 1) * len(known))
+        left = np.where(known[place[at]] == told.requested[at], most[place[at]] - taken[group[at]], 0)
+        found.put(rows, TEMPORARIES, POSSIBLE)
+        chosen = np.zeros(len(rows), bool)
+        chosen[at[rank_of(group[at]) < left]] = True
+        found.put(chosen, GRADIENTS, POSSIBLE)
         return
     middle = (told.course.backward[number] + told.course.backward_last[number]) // 2
     found.put(rows, TEMPORARIES, POSSIBLE)
@@ -197,17 +201,23 @@ def counted(sizes: NDArray[np.int64]) -> dict[int, int]:
     return dict(zip(each.tolist(), count.tolist(), strict=True))
 
 
+def rank_of(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give for each how many before it are equal to it."""
+    order = np.argsort(keys, kind="stable")
+    fresh = np.ones(len(keys), bool)
+    fresh[1:] = np.diff(keys[order]) != 0
+    starts = np.flatnonzero(fresh)
+    rank = np.empty(len(keys), np.int64)
+    rank[order] = np.arange(len(keys)) - np.repeat(starts, np.diff(np.append(starts, len(keys))))
+    return rank
+
+
 def oldest_of_size(requested: NDArray[np.int64], rows: Rows, most: dict[int, int]) -> Rows:
     """Choose among some rows the first so many of each size."""
     at = np.flatnonzero(rows)
+    limit = np.array([most.get(size, 0) for size in requested[at].tolist()], np.int64)
     chosen = np.zeros(len(rows), bool)
-    if not len(at):
-        return chosen
-    each, place, count = np.unique(requested[at], return_inverse=True, return_counts=True)
-    order = np.argsort(place, kind="stable")
-    rank = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
-    limit = np.array([most.get(size, 0) for size in each.tolist()], np.int64)
-    chosen[at[order[rank < limit[place[order]]]]] = True
+    chosen[at[rank_of(requested[at]) < limit]] = True
     return chosen
 
 
@@ -275,14 +285,15 @@ def _logits(told: Told, number: NDArray[np.int64]) -> Rows:
     """Find what is as large as the largest that the loss asked for, or half so, just before the loss or after."""
     chosen = np.zeros(len(number), bool)
     loss = np.flatnonzero(told.loss & (told.phase == FORWARD))
-    for one in np.unique(number[loss]).tolist():
-        mine = loss[number[loss] == one]
-        largest = int(told.requested[mine].max())
-        start = np.searchsorted(told.begin, told.course.backward[one])
-        near = np.concatenate(
-            [np.arange(max(0, mine[0] - _NEAR), mine[0]), np.arange(start, min(start + _NEAR, len(number)))]
-        )
-        near = near[number[near] == one]
-        size = told.requested[near]
-        chosen[near[(size == largest) | (size * 2 == largest)]] = True
+    largest, first = np.zeros(len(told.course), np.int64), np.full(len(told.course), len(number))
+    np.maximum.at(largest, number[loss], told.requested[loss])
+    np.minimum.at(first, number[loss], loss)
+    backward = np.searchsorted(told.begin, told.course.backward)
+    some = np.flatnonzero(largest)
+    for near in range(_NEAR):
+        for at in (first[some] - 1 - near, backward[some] + near):
+            inside = (at >= 0) & (at < len(number))
+            row, size = at[inside], largest[some[inside]]
+            fits = (told.requested[row] == size) | (told.requested[row] * 2 == size)
+            chosen[row[fits & (number[row] == some[inside])]] = True
     return chosen
