@@ -10,18 +10,21 @@ import numpy as np
 
 from dstop.model.study import CATEGORIES, CONFIDENCES, PHASES, Curve, Failure, Growth, Moment, Share, SiteUse
 from dstop.snapshot.attribution import Attribution, attribute
+from dstop.snapshot.fragments import fragmentation_of
 from dstop.snapshot.growth import growth_of
 from dstop.snapshot.ledger import Account, accounts_of
 from dstop.snapshot.lives import BEFORE, Lives, lives_of
 from dstop.snapshot.own import own_place
+from dstop.snapshot.same_site import site_keys
 from dstop.snapshot.timeline import alive_at, live_bytes, peak_event, reserved_bytes
-from dstop.snapshot.values import Action
+from dstop.snapshot.values import NO_STACK, Action
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from dstop.model.study import Fragmentation
     from dstop.snapshot.values import Snapshot
 
 _LIKELY, _EXACT = CONFIDENCES.index("likely"), CONFIDENCES.index("exact")
@@ -47,6 +50,11 @@ class DeviceStudy:
     def growth(self) -> tuple[Growth, ...]:
         """What holds more from step to step, the fastest first."""
         return growth_of(self)
+
+    @cached_property
+    def fragmentation(self) -> Fragmentation:
+        """What the free memory is good for at the end; its largest hole is for the last request that failed."""
+        return fragmentation_of(self, self.failures[-1] if self.failures else None)
 
     @cached_property
     def live(self) -> NDArray[np.int64]:
@@ -144,14 +152,17 @@ class DeviceStudy:
         )
 
     def sites(self, rows: NDArray[np.int64], most: int) -> tuple[SiteUse, ...]:
-        """Add up lives by their stack, and give the largest."""
+        """Add up lives by their stack (those without one by their category), and give the largest."""
         if not len(rows):
             return ()
-        stacks, place = np.unique(self.lives.stack[rows], return_inverse=True)
+        keys = site_keys(self.lives.stack[rows], self.attribution.category[rows])
+        stacks, place = np.unique(keys, return_inverse=True)
         sums = np.bincount(place, weights=self.lives.size[rows]).astype(np.int64)
         order = np.argsort(-sums, kind="stable")[: max(0, most)]
         together = np.split(rows[np.argsort(place, kind="stable")], np.cumsum(np.bincount(place))[:-1])
-        return tuple(self._site(int(stacks[index]), together[index]) for index in order.tolist())
+        return tuple(
+            self._site(max(NO_STACK, int(stacks[index])), together[index]) for index in order.tolist()
+        )
 
     def _site(self, stack: int, rows: NDArray[np.int64]) -> SiteUse:
         size, category = self.lives.size[rows], self.attribution.category[rows]
