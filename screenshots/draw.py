@@ -12,9 +12,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pictures import BY_NAME, Picture, still
 from shapes import with_shapes
+
+if TYPE_CHECKING:
+    from snapshots import SnapshotPicture
 
 HERE = Path(__file__).parent
 SHOWN = {
@@ -28,6 +32,7 @@ SHOWN = {
     "segments": "segments",
     "gpu": "gpu",
     "light-theme": "theme-light",
+    "snapshot": "snapshot",
 }
 """File -> picture."""
 ALSO_PNG = ("overview-8-gpus", "compact-80x24", "two-gpus", "out-of-memory")
@@ -39,18 +44,11 @@ _PNG_ZOOM = "0.75"
 """Small enough to be mailed, large enough to be read."""
 
 
-def svg_of(picture: Picture) -> str:
+def svg_of(picture: Picture | SnapshotPicture) -> str:
     """Play a picture and give it as SVG; its ids do not depend on anything else."""
-    svg = asyncio.run(_played(picture))
+    svg = asyncio.run(picture.drawn())
     svg = re.sub(r"terminal-\d+", "t", svg)
     return with_shapes(svg.replace("font-size: 20px", _FULL_CELL_FONT))
-
-
-async def _played(picture: Picture) -> str:
-    stage = picture.stage()
-    async with stage.app.run_test(size=picture.size) as pilot:
-        await picture.play(stage, pilot)
-        return stage.app.export_screenshot(simplify=True)
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from incidents import demo_incidents
+from snapshots import SnapshotPicture
 from stage import Scene, Stage
 from textual.widgets import Input
 
@@ -61,6 +62,13 @@ class Picture:
         await stage.step(pilot, self.then_s + self.driver_gone_s)
         await pilot.pause()
 
+    async def drawn(self) -> str:
+        """Play it, and give the screen as SVG."""
+        stage = self.stage()
+        async with stage.app.run_test(size=self.size) as pilot:
+            await self.play(stage, pilot)
+            return stage.app.export_screenshot(simplify=True)
+
 
 def typed(text: str) -> tuple[str, ...]:
     """Give the keys that write a text."""
@@ -80,7 +88,27 @@ def _themed(name: str) -> Picture:
     return Picture(name=f"theme-{name}", scene=Scene(at_s=FULL_S, theme=name))
 
 
-PICTURES: tuple[Picture, ...] = (
+SNAPSHOTS: tuple[SnapshotPicture, ...] = (
+    SnapshotPicture(name="snapshot", size=(160, 48)),
+    SnapshotPicture(name="snapshot-small", size=SMALL),
+    SnapshotPicture(name="snapshot-peak-light", theme="light", keys=("p", "enter")),
+    SnapshotPicture(name="snapshot-zoom-big", size=BIG, keys=("N", "N", "plus", "plus", "plus", "down")),
+    SnapshotPicture(name="snapshot-mono", theme="mono"),
+    SnapshotPicture(
+        name="snapshot-ascii-small",
+        size=SMALL,
+        settings=Settings(ascii=True),
+        keys=("p", "plus", "plus", "enter"),
+    ),
+    SnapshotPicture(name="snapshot-high-contrast-small", size=SMALL, theme="high-contrast"),
+    SnapshotPicture(name="snapshot-map", keys=("m",)),
+    SnapshotPicture(name="snapshot-map-small", size=SMALL, keys=("m", "end")),
+    SnapshotPicture(name="snapshot-sites", keys=("p", "a", "down", "enter")),
+    SnapshotPicture(name="snapshot-growth-small", size=SMALL, keys=("g",)),
+    SnapshotPicture(name="snapshot-help-small", size=SMALL, keys=("question_mark",)),
+    SnapshotPicture(name="snapshot-help-big", size=BIG, keys=("question_mark",)),
+)
+PICTURES: tuple[Picture | SnapshotPicture, ...] = (
     Picture(name="eight-gpus-small", size=SMALL),
     Picture(name="eight-gpus"),
     Picture(name="eight-gpus-big", size=BIG),
@@ -146,5 +174,6 @@ PICTURES: tuple[Picture, ...] = (
     Picture(name="driver-gone", driver_gone_s=7),
     Picture(name="driver-gone-close-up", keys=("g",), driver_gone_s=7),
     Picture(name="narrow", size=(40, 12), scene=Scene(gpus=2, view=View(sort="mem"))),
+    *SNAPSHOTS,
 )
 BY_NAME = {picture.name: picture for picture in PICTURES}

@@ -54,7 +54,7 @@ FONTS = "'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 _FONT_FACE = re.compile(r"@font-face\s*{[^}]*}\s*")
 _COMMENT = re.compile(r"<!--.*?-->\s*", re.DOTALL)
 _MOST_WAITS = 500
-_CSS = str(Path(inspect.getfile(DstopApp)).with_name("dstop.tcss"))
+CSS = str(Path(inspect.getfile(DstopApp)).with_name("dstop.tcss"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ class Curtain:
 class StageApp(DstopApp):
     """The app, with pictures that name no host and open without a network."""
 
-    CSS_PATH = _CSS
+    CSS_PATH = CSS
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
         """Draw the screen as SVG with the fonts that the reader's machine has."""

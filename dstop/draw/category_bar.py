@@ -22,7 +22,7 @@ TITLES: Mapping[str, str] = {
     "optimizer_state": "optimizer",
     "logits": "logits, loss",
 }
-_NAME, _AMOUNT, _PERCENT, _WORDS, _BLOCKS = 14, 6, 5, 24, 15
+_NAME, _AMOUNT, _PERCENT, _WORDS, _BLOCKS = 14, 6, 5, 26, 15
 _ITEM = 2 + _NAME + _AMOUNT + _PERCENT + 1
 _LEAST_BAR = 8
 _GAP = 2
@@ -58,7 +58,9 @@ def sureness(share: Share) -> str:
     ]
     if len(parts) == 1:
         return parts[0][1]
-    return ", ".join(f"{100 * amount / share.size_bytes:.0f}% {name}" for amount, name in parts)
+    # A part that exists is not 0%, and one beside others is not 100%.
+    percents = [max(1, min(99, round(100 * amount / share.size_bytes))) for amount, _ in parts]
+    return ", ".join(f"{percent}% {name}" for percent, (_, name) in zip(percents, parts, strict=True))
 
 
 def category_table(moment: Moment, width: int) -> list[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.draw.balance_bar import amount_text
 from dstop.draw.line import fit_line, line_cells
 from dstop.draw.ticks import span_text
 from dstop.units import bytes_text
@@ -45,7 +46,7 @@ def moment_line(moment: Moment, begin_us: int | None, width: int) -> Line:
 
 def failure_line(failure: Failure, width: int) -> Line:
     """Say what was asked for in vain, and what there was."""
-    text = f" out of memory: {bytes_text(failure.request_bytes)} asked for,"
-    text += f" {bytes_text(failure.device_free_bytes)} free on the device,"
-    text += f" {bytes_text(max(0, failure.reserved_bytes - failure.live_bytes))} cached"
+    cached = max(0, failure.reserved_bytes - failure.live_bytes)
+    text = f" out of memory: {amount_text(failure.request_bytes)} asked for,"
+    text += f" {amount_text(failure.device_free_bytes)} free on the device, {amount_text(cached)} cached"
     return fit_line(((text, "bad"),), width)

@@ -50,8 +50,8 @@ def site_use_line(site: SiteUse, live: int, width: int) -> Line:
         spans.append((fit(blocks, _BLOCKS, right=True) + "  ", "dim"))
         taken += _CATEGORY + _SURE + _BLOCKS + 1
     else:
-        spans.append((fit(TITLES[site.category], 11) + " ", ""))
-        taken += 12
+        spans.append((fit(TITLES[site.category], 12) + " ", ""))
+        taken += 13
     spans.append((where(site, max(0, width - taken)), "" if site.own is not None else "dim"))
     return fit_line(tuple(spans), width)
 

@@ -98,10 +98,10 @@ async def test_it_opens_where_memory_ran_out():
     """With what was asked for and what there was; `p` goes to the peak and `o` back."""
     async with showing(short_story(fails=True)) as stage:
         assert stage.cursor == 63
-        assert "out of memory: 512M asked for, 7M free on the device" in stage.text()
+        assert "out of memory: 512 MiB asked for, 7 MiB free on the device" in stage.text()
         assert "out of memory" in stage.lines()[0]
         await stage.press("p")
-        assert "512M asked for" not in stage.text()
+        assert "512 MiB asked for" not in stage.text()
         await stage.press("o")
         assert stage.cursor == 63
 

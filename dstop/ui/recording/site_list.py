@@ -20,18 +20,19 @@ class SiteList:
     def __init__(self) -> None:
         self.chosen = 0
         self.top = 0
-        self.unfolded = False
+        self.unfolded = 0
+        """0: not; 1: its Python frames; 2: all of its frames."""
         self._owners: list[int] = []
         """Whose each line in sight is."""
 
     def move(self, by: int) -> None:
         """Choose another; what was unfolded folds."""
         self.chosen = max(0, self.chosen + by)
-        self.unfolded = False
+        self.unfolded = 0
 
     def fold(self) -> None:
-        """Show the whole stack of the chosen one, or put it away."""
-        self.unfolded = not self.unfolded
+        """Show the Python frames of the chosen one, then all frames, then none."""
+        self.unfolded = (self.unfolded + 1) % 3
 
     def click(self, line: int, *, twice: bool) -> bool:
         """Choose what is in a line; twice unfolds it. False where there is nothing."""
@@ -50,7 +51,7 @@ class SiteList:
         owners: list[int] = []
         if height > 0 and sites:
             self.top = max(self.chosen - height + 1, min(self.top, self.chosen, max(0, len(sites) - height)))
-            stack = stack_lines(sites[self.chosen], width) if self.unfolded else []
+            stack = self._stack(sites[self.chosen], width)
             if stack:
                 # The stack is what one wants to see now: the line it belongs to goes up as far as it needs.
                 self.top = max(self.top, min(self.chosen, self.chosen + 1 + len(stack) - height))
@@ -65,3 +66,15 @@ class SiteList:
                     owners += [place] * len(stack)
         self._owners = owners[:height]
         return (lines + [fit_line(BLANK, width)] * (height - len(lines)))[: max(0, height)]
+
+    def _stack(self, site: SiteUse, width: int) -> list[Line]:
+        if not self.unfolded:
+            return []
+        lines = stack_lines(site, width, native=False)
+        if self.unfolded == 1:
+            return lines
+        whole = stack_lines(site, width)
+        if whole == lines:  # it has one language: there is nothing more to see
+            self.unfolded = 0
+            return []
+        return whole
