@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dstop.model.study import Growth
+from dstop.model.study import CATEGORIES, Growth
+from dstop.snapshot.same_site import site_keys
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def growth_of(study: DeviceStudy) -> tuple[Growth, ...]:
     edges, share = _edges(study)
     if len(edges) <= LEAST_RISES:
         return ()
-    held, left, stacks = _ledger(study, edges)
+    held, left, keys = _ledger(study, edges)
     rises = np.diff(held, axis=1)
     need = max(LEAST_RISES, int(np.ceil(share * (len(edges) - 1))))
     grows = (rises > 0).sum(axis=1) >= need
@@ -52,7 +53,7 @@ def growth_of(study: DeviceStudy) -> tuple[Growth, ...]:
     grows &= median >= LEAST_BYTES
     chosen = np.flatnonzero(grows)
     chosen = chosen[np.argsort(-median[chosen], kind="stable")][:MOST_SITES]
-    return tuple(_growth(study, edges, held[row], rises[row], int(stacks[row])) for row in chosen.tolist())
+    return tuple(_growth(study, edges, held[row], rises[row], int(keys[row])) for row in chosen.tolist())
 
 
 def rows_of(study: DeviceStudy, growth: Growth) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -61,26 +62,27 @@ def rows_of(study: DeviceStudy, growth: Growth) -> tuple[NDArray[np.int64], NDAr
     They are those of its lives that outlived the end of the step after their own, or that are there at the end.
     """
     lives, (edges, _) = study.lives, _edges(study)
+    keys, category = _keys(study), CATEGORIES.index(growth.site.category)
     mine = [
         number
-        for number in np.unique(lives.stack).tolist()
-        if study.snapshot.stacks[int(number)] == growth.site.places
+        for number in np.unique(keys).tolist()
+        if (number == -1 - category if number < 0 else study.snapshot.stacks[number] == growth.site.places)
     ]
     first, after = _covered(study, edges)
     kept = (after - first >= 2) | ((after > first) & (lives.end >= lives.events))  # noqa: PLR2004 - two step ends
-    rows = np.flatnonzero(kept & np.isin(lives.stack, mine) & (lives.begin >= 0))
+    rows = np.flatnonzero(kept & np.isin(keys, mine) & (lives.begin >= 0))
     return rows, edges[first[rows]]
 
 
+def _keys(study: DeviceStudy) -> NDArray[np.int64]:
+    return site_keys(study.lives.stack, study.attribution.category)
+
+
 def _growth(
-    study: DeviceStudy,
-    edges: NDArray[np.int64],
-    held: NDArray[np.int64],
-    rises: NDArray[np.int64],
-    stack: int,
+    study: DeviceStudy, edges: NDArray[np.int64], held: NDArray[np.int64], rises: NDArray[np.int64], key: int
 ) -> Growth:
     last, lives = int(edges[-1]), study.lives
-    rows = np.flatnonzero((lives.stack == stack) & (lives.begin < last) & (lives.end >= last))
+    rows = np.flatnonzero((_keys(study) == key) & (lives.begin < last) & (lives.end >= last))
     fell = np.flatnonzero(rises <= 0)
     return Growth(
         site=study.sites(rows, 1)[0],
@@ -92,22 +94,20 @@ def _growth(
 
 def _ledger(
     study: DeviceStudy, edges: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
-    """Give what each stack holds at each edge, and what it allocated before each that is there at the last one."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Give what each site holds at each edge, and what it allocated before each that is there at the last one."""
     lives = study.lives
     first, after = _covered(study, edges)
     rows = np.flatnonzero(after > first)
-    stacks, place = np.unique(lives.stack[rows], return_inverse=True)
+    keys, place = np.unique(_keys(study)[rows], return_inverse=True)
     size, first, after = lives.size[rows], first[rows], after[rows]
     width = len(edges) + 1
-    change = np.bincount(place * width + first, weights=size, minlength=len(stacks) * width)
-    change -= np.bincount(place * width + after, weights=size, minlength=len(stacks) * width)
+    change = np.bincount(place * width + first, weights=size, minlength=len(keys) * width)
+    change -= np.bincount(place * width + after, weights=size, minlength=len(keys) * width)
     held = np.cumsum(change.reshape(-1, width), axis=1)[:, :-1].astype(np.int64)
     stays = (after == len(edges)) & (lives.begin[rows] >= 0)
-    left = np.bincount(
-        place[stays] * width + first[stays], weights=size[stays], minlength=len(stacks) * width
-    )
-    return held, left.reshape(-1, width)[:, :-1].astype(np.int64), stacks
+    left = np.bincount(place[stays] * width + first[stays], weights=size[stays], minlength=len(keys) * width)
+    return held, left.reshape(-1, width)[:, :-1].astype(np.int64), keys
 
 
 def _covered(study: DeviceStudy, edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

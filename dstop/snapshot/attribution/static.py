@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dstop.snapshot.attribution.rules import Verdicts, counted, oldest_of_size
+from dstop.snapshot.attribution.rules import ODD_WORKSPACE_BYTES, Verdicts, counted, oldest_of_size
 from dstop.snapshot.attribution.value import (
     ACTIVATIONS,
     BACKWARD,
@@ -65,6 +65,7 @@ def judge_static(  # noqa: PLR0917 - one thing each
     else:
         found.put(silent & sized, OPTIMIZER_STATE, POSSIBLE)
         found.put(weights, PARAMETERS, POSSIBLE)
+    found.put(silent & (requested == ODD_WORKSPACE_BYTES), TEMPORARIES, LIKELY)
     found.put(said & (phase == FORWARD), ACTIVATIONS, POSSIBLE)
     found.put(said & (phase == BACKWARD), GRADIENTS, POSSIBLE)
     found.put(said & (phase == LOADING), PARAMETERS, POSSIBLE)
