@@ -99,9 +99,12 @@ def _moment(moment: Moment, names: Names) -> list[object]:
 
 
 def _views(study: DeviceStudy) -> Sequence[tuple[str, int]]:
-    views = [("peak", study.peak)]
-    views += [(f"failure {number + 1}", at) for number, at in enumerate(marked(study)[1:])]
-    return [*views, ("end", study.events)]
+    failures = marked(study)[1:]
+    titles = (
+        [f"failure {number + 1}" for number in range(len(failures))] if len(failures) > 1 else ["the failure"]
+    )
+    views = [(title, at) for title, at in zip(titles, failures, strict=False)]
+    return [("the peak", study.peak), *views, ("the end", study.events)]
 
 
 def _flame(title: str, moment: Moment, names: Names) -> list[object]:

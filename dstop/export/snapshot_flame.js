@@ -6,7 +6,7 @@ function flame(section, told) {
   const picture = svg("svg", { class: "flame", width: "100%", role: "group", "aria-label": "Flame graph of what is live" });
   const said = html("p", { class: "flame-say", "aria-live": "polite" });
   const views = told.flames.map(([name], number) => {
-    const made = button(`At the ${name}`, () => { view = number; build(); });
+    const made = button(`At ${name}`, () => { view = number; build(); });
     return made;
   });
   const frames = button("C++ frames too", () => { native = !native; build(); });

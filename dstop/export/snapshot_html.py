@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from dstop.snapshot.study import DeviceStudy
 
 MOST_DEVICES = 16
+_KINDS = {
+    **TITLES,
+    "used": "used, not told apart",
+    "pending": "freed, another stream still uses it",
+    "free": "free",
+}
 _STYLES = ("doctor_report.css", "snapshot_report.css")
 _SCRIPTS = ("snapshot_report.js", "snapshot_timeline.js", "snapshot_flame.js", "snapshot_map.js")
 
@@ -158,8 +164,8 @@ def _segments(groups: Sequence[Group], segments: int) -> Iterator[Markup]:
     if not groups:
         yield element("p", "There are no segments.", class_="cost")
         return
-    signs = (("free", "free"), ("pending", "freed, and still used by another stream"))
-    items = (element("li", tables.swatch(kind), text) for kind, text in signs)
+    kinds = {piece.kind for group in groups for bar in group.bars for piece in bar.pieces}
+    items = [element("li", tables.swatch(kind), text) for kind, text in _KINDS.items() if kind in kinds]
     yield element("ul", *items, class_="legend")
     for number, group in enumerate(groups):
         yield element("h4", group.title)

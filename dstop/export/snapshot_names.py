@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from dstop.draw.line import clean, crop
 from dstop.draw.site_uses import where
-from dstop.model.study import CATEGORIES, CONFIDENCES
+from dstop.export.markup import one_line
+from dstop.model.study import CATEGORIES, CONFIDENCES, SiteUse
 from dstop.snapshot.own import own_place
 
 if TYPE_CHECKING:
     from dstop.model.segment import Place
-    from dstop.model.study import SiteUse
     from dstop.snapshot.values import Stacks
 
 MOST_FRAMES = 80
@@ -59,8 +59,7 @@ class Names:
         number = self._labels.get(stack)
         if number is None:
             number = self._labels[stack] = len(self.labels)
-            own = own_place(stacks[stack])
-            self.labels.append("" if own is None else self._text(frame_text(own)[0]))
+            self.labels.append(self._text(asked_by(stacks[stack])))
         return number
 
     def _frame(self, place: Place | None) -> int:
@@ -84,6 +83,15 @@ def kept(places: tuple[Place, ...]) -> tuple[Place | None, ...]:
     if len(python) <= MOST_FRAMES:
         return python
     return (*python[: MOST_FRAMES - _OUTER], None, *python[-_OUTER:])
+
+
+def asked_by(places: tuple[Place, ...]) -> str:
+    """Name who asked, in one line as every face does; empty where nothing was recorded."""
+    own = own_place(places)
+    if own is None:
+        return ""
+    use = SiteUse(size_bytes=0, blocks=0, category="", confidence="", places=places, own=own)
+    return one_line(where(use, _LABEL))
 
 
 def frame_text(place: Place) -> tuple[str, int]:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import dstop
 from dstop.draw.line import clean
-from dstop.export.snapshot_names import frame_text
+from dstop.export.snapshot_names import asked_by
 from dstop.snapshot.changes import clock, counters, first_time_us, instants, largest_spans
-from dstop.snapshot.own import own_place
 from dstop.snapshot.values import Action
 
 if TYPE_CHECKING:
@@ -122,8 +121,7 @@ class _Asked:
         """Give the reader's own line of a stack, as JSON."""
         made = self._made.get(number)
         if made is None:
-            own = own_place(self._study.snapshot.stacks[number])
-            made = self._made[number] = _text("" if own is None else frame_text(own)[0])
+            made = self._made[number] = _text(asked_by(self._study.snapshot.stacks[number]))
         return made
 
     def texts(self, span: Span) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dstop.draw.balance_bar import amount_text
 from dstop.export.markup import Markup, element
+from dstop.export.snapshot_timeline_svg import has_pattern
 from dstop.model.segment import INACTIVE, PENDING
 from dstop.model.study import CATEGORIES
 from dstop.snapshot.values import SHARED_POOL
@@ -181,7 +182,7 @@ def map_svg(group: Group, number: int) -> Markup:
     return element(
         "svg",
         element("title", group.title),
-        *(element("path", d="".join(paths[kind]), class_=f"k-{kind}") for kind in kinds if kind in paths),
+        *(_filled(kind, "".join(paths[kind])) for kind in kinds if kind in paths),
         class_="map",
         role="img",
         data_group=number,
@@ -191,6 +192,12 @@ def map_svg(group: Group, number: int) -> Markup:
         height=height,
         tabindex=0,
     )
+
+
+def _filled(kind: str, path: str) -> Markup:
+    if has_pattern(kind):
+        return element("path", d=path, fill=f"url(#s-{kind})")
+    return element("path", d=path, class_=f"k-{kind}")
 
 
 def _rect(x: float, y: int, width: float) -> str:

@@ -8,7 +8,7 @@ from dstop.draw.balance_bar import amount_text
 from dstop.draw.category_bar import TITLES, sureness
 from dstop.draw.site_uses import NO_STACK, where
 from dstop.export.markup import Markup, element, joined, one_line
-from dstop.export.snapshot_names import frame_text, kept
+from dstop.export.snapshot_names import asked_by, frame_text, kept
 from dstop.export.snapshot_timeline_svg import has_pattern
 
 if TYPE_CHECKING:
@@ -123,14 +123,14 @@ def _stack(site: SiteUse) -> Markup:
 def failures_list(failures: Sequence[Failure]) -> Iterator[Markup]:
     """Say of each failure what was asked, what there was, and where."""
     for failure in failures[:MOST_ROWS]:
-        at = "" if failure.own is None else one_line(frame_text(failure.own)[0])
+        at = asked_by(failure.places)
         text = (
             f"Out of memory after {failure.event:,} events: {amount_text(failure.request_bytes)} asked for; "
             f"{amount_text(failure.live_bytes)} live, {amount_text(failure.reserved_bytes)} reserved, "
             f"{amount_text(failure.device_free_bytes)} free on the device"
         )
         yield element(
-            "p", element("b", text), *((" at ", element("code", at)) if at else ()), class_="oom-line"
+            "p", element("b", text), *((", in ", element("code", at)) if at else ()), class_="oom-line"
         )
     if len(failures) > MOST_ROWS:
         yield element("p", f"{len(failures) - MOST_ROWS:,} more failures are not listed.", class_="cost")

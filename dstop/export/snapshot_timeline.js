@@ -12,7 +12,7 @@ function timeline(section, told) {
   const hint = html("span", { class: "hint" }, "Drag to zoom. Click keeps the cursor. Arrow keys move it; + − 0 zoom.");
   const tools = html("div", { class: "tools" },
     button("The peak", () => show(told.peak, true)),
-    ...told.failures.slice(0, 3).map((each, number) => button(`Failure ${number + 1}`, () => show(each[0], true))),
+    ...told.failures.slice(0, 3).map((each, number) => button(told.failures.length > 1 ? `Failure ${number + 1}` : "The failure", () => show(each[0], true))),
     button("The end", () => show(last, true)),
     button("+", () => zoom(0.5, at)), button("−", () => zoom(2, at)), button("All", () => range(first, last)), hint);
   section.querySelector(".timeline-place").before(tools);

@@ -25,29 +25,27 @@ _ROOM = 1.04
 _TICKS = 4
 _PATTERNS = {
     "gradients": "M0 8L8 0",
+    "optimizer_state": "M1 2h3M5 6h3",
     "activations": "M4 4h.01",
     "temporaries": "M0 4h8",
     "communication": "M4 0v8",
     "compiled": "M0 0L8 8M8 0L0 8",
     "input": "M0 0L8 8",
 }
-"""Beside its colour, every second category has a pattern: neighbours differ without any colour."""
+"""Beside its colour a category has a pattern; the three that have none are blue, orange and grey, for every eye."""
 
 
 def patterns() -> Markup:
-    """Define the patterns, once a page."""
-    made = (
-        element(
-            "pattern",
-            element("path", d=path, class_="ink"),
-            id=f"c-{name}",
-            width=8,
-            height=8,
-            patternUnits="userSpaceOnUse",
-        )
-        for name, path in _PATTERNS.items()
-    )
+    """Define the patterns, once a page: alone, to lie over an area, and on their colour, to fill a block."""
+    made = (_pattern(*each, solid) for each in _PATTERNS.items() for solid in (False, True))
     return element("svg", element("defs", *made), class_="defs", width=0, height=0, aria_hidden="true")
+
+
+def _pattern(name: str, path: str, solid: bool) -> Markup:
+    ink = element("path", d=path, class_="ink")
+    ground = element("rect", width=8, height=8, class_=f"k-{name}") if solid else None
+    made = f"{'s' if solid else 'c'}-{name}"
+    return element("pattern", ground, ink, id=made, width=8, height=8, patternUnits="userSpaceOnUse")
 
 
 def has_pattern(category: str) -> bool:

@@ -22,7 +22,7 @@ from dstop.export.snapshot_names import MOST_FRAMES, Names, frame_text, kept
 from dstop.export.snapshot_points import points_of, thinned
 from dstop.export.snapshot_segments import MOST_GROUPS, WIDTH, groups_of, map_svg
 from dstop.model.segment import PENDING, Place
-from dstop.model.study import Fragmentation, FreeRow, Growth, Pin, SiteUse, Verdict
+from dstop.model.study import CATEGORIES, Fragmentation, FreeRow, Growth, Pin, SiteUse, Verdict
 from dstop.snapshot.holders import holders_of
 from dstop.snapshot.study import DeviceStudy, studies_of
 from dstop.snapshot.values import Action, Block, Settings, StorageName
@@ -272,6 +272,17 @@ def test_a_block_is_told_by_the_name_the_process_gave():
     assert [piece[5] for piece in pieces if len(piece) > 5] == ["wte.weight"]
 
 
+def test_colour_is_never_the_only_sign():
+    """All but three categories have a pattern of their own, and what is drawn with it is in the legend with it."""
+    page = snapshot_html(studies_of(STORY), "x")
+    drawn = dict(re.findall(r'<pattern id="c-(\w+)".*?d="([^"]+)"', page))
+    assert set(CATEGORIES) - set(drawn) == {"parameters", "logits", "unknown"}
+    assert len(set(drawn.values())) == len(drawn)
+    assert page.count('fill="url(#c-temporaries)"') >= 3
+    assert 'role="img"' in page
+    assert "<desc>At most 44 MiB live" in page
+
+
 def test_growth_fragmentation_and_an_unknown_verdict_are_tables():
     """What grows, what the free memory is good for and what pins it; a verdict without a capacity says so."""
     grown = Growth(site=_site(), per_step_bytes=3 * MIB, steps=7, held_bytes=(1, 2))
@@ -312,7 +323,7 @@ def test_the_data_is_what_the_study_says():
     assert told["peak"] == study.peak
     assert told["failures"] == [[study.failures[0].event, 512 * MIB // UNIT]]
     assert told["capacity"] * UNIT == study.failures[0].reserved_bytes + 7 * MIB
-    assert [view[0] for view in told["flames"]] == ["peak", "failure 1", "end"]
+    assert [view[0] for view in told["flames"]] == ["the peak", "the failure", "the end"]
     for _, at, live, sites in told["flames"]:
         assert live * UNIT == study.live[at]
         assert sum(size for _, size in sites) == live

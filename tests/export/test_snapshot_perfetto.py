@@ -50,12 +50,12 @@ def test_a_trace_has_counters_lives_and_what_else_happened():
     events = trace["traceEvents"]
     assert {event["name"] for event in events if event["ph"] == "C"} >= {"live", "reserved", "parameters"}
     life = next(event for event in events if event["ph"] == "b")
-    assert life["name"] == "__init__  /home/ann/model.py:7"
+    assert life["name"] == "/home/ann/model.py:7 __init__"
     assert life["args"] == {
         "bytes": 24 * MIB,
         "requested_bytes": 24 * MIB,
         "category": "parameters",
-        "asked_by": "__init__  /home/ann/model.py:7",
+        "asked_by": "/home/ann/model.py:7 __init__",
     }
     failure = next(event for event in events if event["name"] == "out of memory")
     assert failure["args"]["device_free_bytes"] == 7 * MIB
