@@ -30,7 +30,7 @@ def title_line(title: str, device: int, facts: RecordingFacts, page: str) -> tup
     if facts.events:
         parts.append(f"{facts.events:,} event{'s' if facts.events != 1 else ''}")
     if facts.span_us is not None:
-        parts.append(f"{span_text(facts.span_us)}")
+        parts.append(span_text(facts.span_us, facts.span_us // 100))
     if facts.steps:
         parts.append(f"{facts.steps} step{'s' if facts.steps != 1 else ''}")
     left = (("  ".join(parts), "head"),)

@@ -31,6 +31,8 @@ _EMPTY: Span = (" ", "")
 _CURSOR: Span = ("│", "cursor")
 _RESERVED: Span = ("─", "label")
 _FAILURE: Span = ("┊", "graph.oom")
+_APART = 4
+"""Steps nearer to each other than so many cells are not marked: a row of nothing but marks says nothing."""
 _BEHIND = " ─"
 """Through what the line of a failure goes: the area hides it."""
 _LOOKS: tuple[Span, ...] = tuple((CHARS[name], role_of(name)) for name in CATEGORIES)
@@ -200,6 +202,8 @@ def _signs(curve: Curve, marks: Marks, width: int) -> Mapping[int, Span]:
         (marks.failures, (FAILED, "bad")),
     ):
         first, after = bisect_left(positions, curve.first), bisect_right(positions, curve.last)
+        if sign[0] == STEP and after - first > graph_width(width) // _APART:
+            continue
         for position in positions[first:after]:
             column = column_of(curve, position, width)
             if column is not None:

@@ -130,6 +130,14 @@ def test_marks_stand_above_their_moments():
     assert "│" in plain(lines[3])[AXIS:]
 
 
+def test_steps_too_dense_to_be_told_apart_are_not_marked():
+    """A zoom brings them back."""
+    curve = curve_of(*[MIB] * 100)
+    dense, sparse = tuple(range(0, 100, 2)), (20, 60)
+    assert STEP not in plain(timeline_lines(curve, Marks(peak=0, steps=dense), 0, 109, 8)[0])
+    assert plain(timeline_lines(curve, Marks(peak=0, steps=sparse), 0, 109, 8)[0]).count(STEP) == 2
+
+
 def test_times_are_written_where_torch_says_them_and_events_otherwise():
     """No time is made up."""
     curve = curve_of(*[MIB] * 64)

@@ -23,7 +23,7 @@ class MapPage(Page):
     """Only the rows in sight are drawn: a snapshot may have thousands of segments and a hundred thousand blocks."""
 
     NAME = "map"
-    KEYS = (("↑↓", "scroll"),)
+    KEYS = (("↑↓", "scroll"), ("End", "what pins it"))
 
     def __init__(self, studied: Studied) -> None:
         super().__init__(studied)
@@ -36,7 +36,7 @@ class MapPage(Page):
         from dstop.snapshot.blocks import block_categories  # noqa: PLC0415 - numpy is loaded by now
 
         study = self.studied.study
-        return {_BLOCKS: lambda: block_categories(study)}
+        return {_BLOCKS: lambda: block_categories(study), _FRAGMENTS: lambda: study.fragmentation}
 
     def lines(self, width: int, height: int) -> list[Line]:
         """Draw the head, the rows in sight, and under the last row who pins what is free."""

@@ -70,7 +70,7 @@ class SnapshotScreen(RecordingScreen):
 
     def action_page(self, name: str) -> None:
         """Go to another page."""
-        if self.studies:
+        if name in self._pages.get(self.place, {}):
             self.page_name = name
             self._ask_next()
             self.draw()
