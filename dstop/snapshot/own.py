@@ -17,5 +17,9 @@ _SOURCES = (".py", ">")
 def own_place(places: Sequence[Place]) -> Place | None:
     """Choose the innermost Python line outside the libraries; without one the innermost Python line, or any."""
     python = [place for place in places if place.file.endswith(_SOURCES)]
-    outside = (place for place in python if not any(part in place.file for part in _LIBRARIES))
-    return next(outside, next(iter(python), next(iter(places), None)))
+    return next(filter(is_own, python), next(iter(python), next(iter(places), None)))
+
+
+def is_own(place: Place) -> bool:
+    """Say whether a line is Python and of no library."""
+    return place.file.endswith(_SOURCES) and not any(part in place.file for part in _LIBRARIES)

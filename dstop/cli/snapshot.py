@@ -1,0 +1,155 @@
+"""`dstop snapshot`: what is in PyTorch's memory snapshots, as text, JSON, a page, a trace, or on the screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dstop.cli import terminal
+from dstop.errors import DstopError, SnapshotError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dstop.settings import Settings
+    from dstop.snapshot.study import DeviceStudy
+
+_PRINTED = ("once", "json", "top", "at", "what_if", "compare")
+_WRITTEN = ("html", "perfetto")
+_DEFAULT_TOP = 10
+
+
+def snapshot_verb(files: Sequence[str], options: Mapping[str, Any], settings: Settings) -> None:
+    """Show these snapshots in the face that was asked for.
+
+    Raises:
+        UsageError: when the options contradict each other, or name a moment or device that is not there.
+        SnapshotError: when a file cannot be read.
+    """
+    _check(files, options)
+    asked = any(options.get(name) for name in _PRINTED)
+    writes = any(options[name] for name in _WRITTEN)
+    if not asked and not writes and len(files) == 1 and files[0] != "-" and terminal.can_be_live(os.environ):
+        from dstop.ui.snapshot_live import run_snapshot  # noqa: PLC0415 - a verb loads what it needs
+
+        run_snapshot(_path_of(files[0]), settings, title_of(files[0]))
+        return
+    for number, name in enumerate(files):
+        studies = read(name, options["device"])
+        if writes:
+            _write(studies, title_of(name), options)
+        if asked or not writes:
+            if number and not options["json"]:
+                terminal.write(b"\n")
+            _print(studies, name, options, settings)
+
+
+def _check(files: Sequence[str], options: Mapping[str, Any]) -> None:
+    if list(files).count("-") > 1:
+        raise UsageError("standard input can be read once", fix="name - once")
+    if len(files) > 1 and (named := next((name for name in _WRITTEN if options[name]), None)):
+        raise UsageError(f"--{named} writes one snapshot to one file", fix="name one snapshot")
+
+
+def title_of(name: str) -> str:
+    """Call a snapshot by the last part of its path; what comes through a pipe has none."""
+    return "standard input" if name == "-" else Path(name).name or name
+
+
+def read(name: str, device: int | None) -> Sequence[DeviceStudy]:
+    """Read a snapshot, and give the studies of its devices or of the one that was chosen.
+
+    Raises:
+        SnapshotError: when it cannot be read.
+        UsageError: when it has no such device.
+    """
+    from dstop.snapshot.load import load_snapshot, read_snapshot  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.snapshot.study import studies_of  # noqa: PLC0415 - as above
+
+    if name == "-":
+        if sys.stdin is None:
+            raise DstopError("there is no standard input", fix="name a file")
+        if terminal.is_terminal(sys.stdin):
+            raise UsageError("standard input is a terminal", fix="pipe a snapshot in, or name a file")
+        try:
+            snapshot = read_snapshot(sys.stdin.buffer)
+        except SnapshotError as error:
+            raise SnapshotError(f"standard input: {error.message}", fix=error.fix) from error
+    else:
+        snapshot = load_snapshot(_path_of(name))
+    studies = studies_of(snapshot)
+    if device is None:
+        return studies
+    chosen = [study for study in studies if study.device == device]
+    if not chosen:
+        there = ", ".join(str(study.device) for study in studies) or "none"
+        raise UsageError(f"{title_of(name)} has no device {device}", fix=f"its devices: {there}")
+    return chosen
+
+
+def _path_of(name: str) -> Path:
+    """Give the file that is meant: of an incident its snapshot.
+
+    Raises:
+        SnapshotError: when it is a directory without one.
+    """
+    path = Path(name)
+    if not path.is_dir():
+        return path
+    from dstop.doctor.read import incident_at  # noqa: PLC0415 - most snapshots are files
+
+    incident = None
+    with suppress(DstopError):
+        incident = incident_at(path)
+    if incident is not None and "snapshot" in incident.files:
+        return path / incident.files["snapshot"]
+    if incident is not None:
+        raise SnapshotError(f"the incident {path} has no snapshot", fix=f"dstop doctor {path} reads the rest")
+    raise SnapshotError(f"{path} is a directory", fix="name a snapshot in it")
+
+
+def _print(studies: Sequence[DeviceStudy], name: str, options: Mapping[str, Any], settings: Settings) -> None:
+    from dstop.cli.doctor import write_lines  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.draw.snapshot_text import Wanted, snapshot_lines  # noqa: PLC0415 - as above
+
+    wanted = Wanted(top=options["top"] or _DEFAULT_TOP, positions=_positions(studies, options["at"]))
+    faces = {"ascii": settings.ascii, "color": settings.color}
+    write_lines(lambda width: snapshot_lines(title_of(name), studies, width, wanted), faces)
+
+
+def _positions(studies: Sequence[DeviceStudy], at: str | None) -> Mapping[int, int] | None:
+    if at is None:
+        return None
+    from dstop.snapshot.position import position_of  # noqa: PLC0415 - as above
+
+    return {study.device: position_of(study, at) for study in studies}
+
+
+def _write(studies: Sequence[DeviceStudy], title: str, options: Mapping[str, Any]) -> None:
+    """Write the files that were asked for, and say so apart from what is printed."""
+    if options["html"] is not None:
+        from dstop.export.snapshot_html import snapshot_html  # noqa: PLC0415 - a verb loads what it needs
+
+        page = snapshot_html(studies, title)
+        _save(Path(options["html"]), lambda file: file.write(page))
+    if options["perfetto"] is not None:
+        from dstop.export.snapshot_perfetto import write_perfetto  # noqa: PLC0415 - as above
+
+        _save(Path(options["perfetto"]), lambda file: write_perfetto(studies, file))
+
+
+def _save(path: Path, write: Any) -> None:
+    from dstop.units import bytes_text  # noqa: PLC0415 - as above
+
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            write(file)
+        size = path.stat().st_size
+    except OSError as error:
+        raise DstopError(
+            f"cannot write {path}: {error.strerror}", fix="name a file that can be written"
+        ) from error
+    print(f"wrote {path} ({bytes_text(size)})", file=sys.stderr)  # noqa: T201 - what was done, apart from what was asked for
