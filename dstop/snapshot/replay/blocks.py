@@ -1,0 +1,157 @@
+"""What the model of the allocator is made of: blocks in address order, and shelves of free ones in order of size.
+
+These change a million times a replay, so they are plain slotted objects and not frozen values.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from typing import TYPE_CHECKING
+
+from dstop.snapshot.replay.rules import SMALL_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dstop.snapshot.replay.rules import Rules
+
+Pool = tuple[int, int]
+
+
+class Grown:
+    """An expandable segment: address space, some of whose pages are mapped."""
+
+    __slots__ = ("address", "page", "size")
+
+    def __init__(self, address: int, size: int, page: int) -> None:
+        self.address, self.size, self.page = address, size, page
+
+
+class Block:
+    """A piece of a segment: in use, free, or address space without memory. `prev` and `next` are its neighbours."""
+
+    __slots__ = ("address", "born", "free", "grown", "mapped", "next", "prev", "shelf", "size")
+
+    def __init__(self, shelf: Shelf, address: int, size: int, grown: Grown | None = None) -> None:
+        self.shelf, self.address, self.size, self.grown = shelf, address, size, grown
+        self.free, self.mapped, self.born = False, True, 0
+        self.prev: Block | None = None
+        self.next: Block | None = None
+
+    @property
+    def end(self) -> int:
+        """The address after its last byte."""
+        return self.address + self.size
+
+    def whole(self) -> bool:
+        """Say whether it is a whole segment of `cudaMalloc`'s."""
+        return self.prev is None and self.next is None and self.grown is None
+
+    def releasable(self) -> int:
+        """Give the bytes that go back to the driver when this free block is released (`release_blocks`)."""
+        if self.grown is not None:
+            base, page = self.grown.address, self.grown.page
+            first, last = -(-(self.address - base) // page), (self.end - base) // page
+            return max(0, last - first) * page
+        return self.size if self.prev is None and self.next is None else 0
+
+    def put_between(self, before: Block | None, after: Block | None) -> None:
+        """Take the place between two neighbours (`splice`)."""
+        self.prev, self.next = before, after
+        if before is not None:
+            before.next = self
+        if after is not None:
+            after.prev = self
+
+
+class Shelf:
+    """The free blocks of one pool, size class and stream, smallest first; nobody else may have them."""
+
+    __slots__ = ("blocks", "calls", "frozen", "pool", "releasable_bytes", "small", "stream", "unmapped")
+
+    def __init__(self, pool: Pool, stream: int, *, small: bool, calls: list[int]) -> None:
+        self.pool, self.stream, self.small = pool, stream, small
+        self.blocks: list[tuple[int, int, Block]] = []
+        """By (size, address), as `BlockComparatorSize` has it."""
+        self.unmapped: list[tuple[int, Block]] = []
+        """Address space without memory, by address."""
+        self.calls = calls
+        """How often a free block was looked for, in one cell that the shelves of all streams share: the gc's clock."""
+        self.releasable_bytes = 0
+        """What releasing all of it would give back."""
+        self.frozen = False
+        """A graph still uses this pool: nothing of it goes back (`graph_pools_freeable` lacks it)."""
+
+    def put(self, block: Block) -> None:
+        """Add a free block (`insert_into_blocks`)."""
+        block.free, block.born = True, self.calls[0]
+        insort(self.blocks, (block.size, block.address, block))
+        if not self.frozen:
+            self.releasable_bytes += block.releasable()
+
+    def take(self, block: Block) -> None:
+        """Remove a free block; its place and size must be what they were when it was put."""
+        del self.blocks[bisect_left(self.blocks, (block.size, block.address))]
+        block.free = False
+        if not self.frozen:
+            self.releasable_bytes -= block.releasable()
+
+    def put_unmapped(self, block: Block) -> None:
+        """Add address space."""
+        block.free, block.mapped = True, False
+        insort(self.unmapped, (block.address, block))
+
+    def take_unmapped(self, block: Block) -> None:
+        """Remove address space."""
+        del self.unmapped[bisect_left(self.unmapped, (block.address,))]
+        block.free, block.mapped = False, True
+
+    def fitting(self, size: int, rules: Rules) -> Block | None:
+        """Give the free block that a request gets, without taking it; None where none will do (`get_free_block`).
+
+        The smallest that is large enough, of those the one at the lowest address; with expandable segments the end of
+        one counts as large as it may grow, so that it is left alone while others will do.
+        """
+        blocks = self.blocks
+        at = bisect_left(blocks, (size,))
+        if at == len(blocks):
+            return None
+        block = blocks[at][2]
+        if block.grown is not None:
+            found = self._of_expandable(at, rules)
+            if found is None:
+                return None
+            block = found
+        limit = rules.max_split_bytes
+        if limit is not None:
+            if size < limit <= block.size:
+                return None
+            if size >= limit and block.size >= size + rules.max_rounding_bytes:
+                return None
+        return block
+
+    def _of_expandable(self, at: int, rules: Rules) -> Block | None:
+        blocks = self.blocks
+        if not rules.expandable:
+            return next((block for _, _, block in blocks[at:] if block.grown is None), None)
+        while at + 1 < len(blocks) and blocks[at][2].grown is not None:
+            if _may_grow_to(blocks[at + 1][2]) >= _may_grow_to(blocks[at][2]):
+                break
+            at += 1
+        return blocks[at][2]
+
+    def free_blocks(self) -> Iterator[Block]:
+        """Give the free blocks as they are now, smallest first; they may be taken meanwhile."""
+        return iter([block for _, _, block in self.blocks])
+
+    def splits(self, block: Block, size: int, rules: Rules) -> bool:
+        """Say whether what a block has beyond a request is split off (`should_split`)."""
+        rest = block.size - size
+        if self.small or rules.expandable:
+            return rest >= 512  # noqa: PLR2004 - MIN_BLOCK, in the hottest line of the replay
+        return rest > SMALL_SIZE and (rules.max_split_bytes is None or size < rules.max_split_bytes)
+
+
+def _may_grow_to(block: Block) -> int:
+    after = block.next
+    return block.size + (after.size if after is not None and not after.mapped else 0)

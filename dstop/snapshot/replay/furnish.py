@@ -1,0 +1,147 @@
+"""Putting the past into a model: where it really lay, or where other rules would have put it."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from dstop.snapshot.replay.blocks import Block, Grown
+from dstop.snapshot.replay.model import SHARED, Allocator
+from dstop.snapshot.replay.rules import page_size
+from dstop.units import TIB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from dstop.snapshot.replay.begin import Begin, Held
+    from dstop.snapshot.replay.blocks import Shelf
+    from dstop.snapshot.replay.plan import Plan
+
+_FAR = 16 * TIB
+"""Two ranges further apart than this are two expandable segments."""
+
+
+def as_it_was(allocator: Allocator, plan: Plan) -> dict[int, Block]:
+    """Put the segments and blocks where they lay before the first event.
+
+    Returns:
+        The block of each row that is older than the ring; rows that lie in no segment have none.
+    """
+    begin = plan.begin
+    placed = _Placed(begin)
+    made: dict[int, Block] = {}
+    for each in begin.held:
+        if not each.expandable:
+            _fill(allocator, None, [each], placed, made)
+    grown = sorted(
+        (each for each in begin.held if each.expandable),
+        key=lambda each: (each.pool, each.small, each.stream, each.address),
+    )
+    for _, together in groupby(grown, key=lambda each: (each.pool, each.small, each.stream)):
+        for ranges in _near(list(together)):
+            page = page_size(allocator.rules, small=ranges[0].small)
+            span = -(-max(TIB, 2 * (ranges[-1].address - ranges[0].address)) // page) * page
+            _fill(allocator, Grown(ranges[0].address, span, page), ranges, placed, made)
+    return made
+
+
+def anew(allocator: Allocator, plan: Plan) -> dict[int, Block] | None:
+    """Ask for the blocks of the past one after another, by address; None when they do not fit.
+
+    What was cached besides them is not known to this model: it had other sizes, or none.
+    """
+    made: dict[int, Block] = {}
+    for row in plan.begin.rows.tolist():
+        pool = plan.pool[row] if plan.pool is not None else SHARED
+        request = int(plan.requested[row])
+        if request <= 0:
+            continue
+        block = allocator.malloc(request, int(plan.stream[row]), pool)
+        if block is None:
+            return None
+        made[row] = block
+    return made
+
+
+class _Placed:
+    """The rows of the past by address; each is placed once."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._rows = list(
+            zip(begin.address.tolist(), begin.size.tolist(), begin.rows.tolist(), strict=True)
+        )
+        self._addresses = [address for address, _, _ in self._rows]
+
+    def within(self, start: int, end: int) -> Iterable[tuple[int, int, int]]:
+        """Give (address, size, row) of the blocks in a range; what overlaps another or the end is left out."""
+        from bisect import bisect_left  # noqa: PLC0415 - beside its one use
+
+        at = bisect_left(self._addresses, start)
+        free_from = start
+        for address, size, row in self._rows[at : bisect_left(self._addresses, end)]:
+            if address >= free_from and address + size <= end and size > 0:
+                yield address, size, row
+                free_from = address + size
+
+
+def _near(ranges: Sequence[Held]) -> list[list[Held]]:
+    groups = [[ranges[0]]]
+    for each in ranges[1:]:
+        if each.address - groups[-1][-1].address > _FAR:
+            groups.append([])
+        groups[-1].append(each)
+    return groups
+
+
+def _fill(
+    allocator: Allocator, grown: Grown | None, ranges: Sequence[Held], placed: _Placed, made: dict[int, Block]
+) -> None:
+    """Make the blocks of one segment: those in use, the free ones between them, and address space without memory."""
+    first = ranges[0]
+    shelf = allocator.shelf(first.pool, first.stream, small=first.small)
+    chain = _Chain(shelf, grown)
+    for each in ranges:
+        chain.gap(each.address)
+        end = each.address + each.size
+        at = each.address
+        for address, size, row in placed.within(each.address, end):
+            chain.piece(at, address, free=True)
+            made[row] = chain.piece(address, address + size, free=False) or made.get(row)  # type: ignore[assignment]
+            at = address + size
+        chain.piece(at, end, free=True)
+        allocator.reserved_bytes += each.size
+    if grown is not None:
+        chain.gap(grown.address + grown.size)
+    elif chain.head is not None:
+        allocator.heads[chain.head.address] = chain.head
+    for block in chain.free:
+        shelf.put(block) if block.mapped else shelf.put_unmapped(block)
+
+
+class _Chain:
+    """Blocks in address order, each the neighbour of the one before."""
+
+    def __init__(self, shelf: Shelf, grown: Grown | None) -> None:
+        self.shelf, self.grown = shelf, grown
+        self.head: Block | None = None
+        self.last: Block | None = None
+        self.free: list[Block] = []
+
+    def piece(self, start: int, end: int, *, free: bool) -> Block | None:
+        """Add a block; none where it would be empty."""
+        if end <= start:
+            return None
+        block = Block(self.shelf, start, end - start, self.grown)
+        block.put_between(self.last, None)
+        self.last = block
+        self.head = self.head or block
+        if free:
+            self.free.append(block)
+        return block
+
+    def gap(self, until: int) -> None:
+        """Add address space without memory, up to an address."""
+        if self.grown is not None and self.last is not None and self.last.end < until:
+            block = self.piece(self.last.end, until, free=True)
+            if block is not None:
+                block.mapped = False

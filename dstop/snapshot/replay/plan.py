@@ -1,0 +1,138 @@
+"""A recording as requests: what was asked for when, on which stream and from which pool, and when it came back.
+
+One row a life (`Lives`), so a replay may leave rows out, give them other sizes, or end them earlier.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dstop.model.value import Value
+from dstop.snapshot.replay.begin import Begin, begin_of
+from dstop.snapshot.replay.rules import Rules, rules_of
+from dstop.snapshot.values import SHARED_POOL, Action
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dstop.snapshot.study import DeviceStudy
+    from dstop.snapshot.values import Trace
+
+FREE, ASK, FAIL, FLUSH = range(4)
+"""What an operation does: give a row back, ask for a row, ask for what failed (a number of `failing`), `empty_cache()`.
+
+At one event, what is given back comes first.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Plan(Value):
+    """What a replay is to do."""
+
+    rules: Rules
+    """Those of the recording."""
+    begin: Begin
+    event: NDArray[np.int64]
+    """Of each operation, rising."""
+    what: NDArray[np.int8]
+    row: NDArray[np.int64]
+    """Into the lives; of `FAIL` into `failing`."""
+    requested: NDArray[np.int64]
+    """Of each life, in bytes."""
+    stream: NDArray[np.int64]
+    pool: tuple[tuple[int, int], ...] | None
+    """Of each life; None where all are everybody's."""
+    failing: tuple[tuple[int, int], ...] = ()
+    """(bytes, stream) of the requests that failed."""
+
+    def resized(self, requested: NDArray[np.int64], failing: tuple[tuple[int, int], ...]) -> Plan:
+        """Give the same with other sizes."""
+        return replace(self, requested=requested, failing=failing)
+
+    def with_operations(self, event: NDArray[np.int64], what: NDArray[np.int8], row: NDArray[np.int64]) -> Plan:
+        """Give the same with other operations, put in order; those at one event by what they do."""
+        order = np.lexsort((row, what, event))
+        return replace(self, event=event[order], what=what[order], row=row[order])
+
+
+def plan_of(study: DeviceStudy) -> Plan:
+    """Make the plan of one device's recording."""
+    lives, snapshot = study.lives, study.snapshot
+    rules = rules_of(snapshot.settings)
+    trace = snapshot.trace_of(study.device)
+    pools = _pools(study, trace)
+    asked = np.flatnonzero(lives.begin >= 0)
+    ended = np.flatnonzero(lives.end < lives.events)
+    failures = study.failures
+    empties = _emptied(study, trace)
+    event = [lives.end[ended], lives.begin[asked], np.array([each.event for each in failures], np.int64), empties]
+    what = [np.full(len(each), number, np.int8) for number, each in enumerate(event)]
+    row = [ended, asked, np.arange(len(failures)), np.zeros(len(empties), np.int64)]
+    plan = Plan(
+        rules=rules,
+        begin=begin_of(study, rules),
+        event=np.empty(0, np.int64),
+        what=np.empty(0, np.int8),
+        row=np.empty(0, np.int64),
+        requested=lives.requested,
+        stream=lives.stream,
+        pool=pools,
+        failing=tuple((each.request_bytes, each.stream) for each in failures),
+    )
+    return plan.with_operations(np.concatenate(event), np.concatenate(what), np.concatenate(row).astype(np.int64))
+
+
+def _pools(study: DeviceStudy, trace: Trace | None) -> tuple[tuple[int, int], ...] | None:
+    """Give the pool of each life: from its event (2.12), else from the segment that it lies in."""
+    lives, snapshot = study.lives, study.snapshot
+    segments = snapshot.segments_of(study.device)
+    if trace is None or not len(trace):
+        told = np.full(len(lives), -1)
+    else:
+        at = np.where(lives.begin >= 0, lives.begin, np.minimum(lives.end, len(trace) - 1))
+        told = np.where((lives.begin >= 0) | (lives.end < lives.events), trace.pool[at], -1)
+    private = any(each.pool != SHARED_POOL for each in segments)
+    if not private and not any(snapshot.pools[number] != SHARED_POOL for number in np.unique(told[told >= 0])):
+        return None
+    starts = [each.address for each in segments]
+    made = []
+    for number, address in zip(told.tolist(), lives.address.tolist(), strict=True):
+        if number >= 0:
+            made.append(snapshot.pools[number])
+            continue
+        at_segment = bisect_right(starts, address) - 1
+        inside = at_segment >= 0 and address < starts[at_segment] + segments[at_segment].total_bytes
+        made.append(segments[at_segment].pool if inside else SHARED_POOL)
+    return tuple(made)
+
+
+def _emptied(study: DeviceStudy, trace: Trace | None) -> NDArray[np.int64]:
+    """Give the events where the program itself gave back what is cached (`empty_cache()`), the first of each batch.
+
+    What the allocator gives back by itself, because the driver had no more or the garbage collector is on, happens
+    within a request: a new segment or a failure follows at once. The stack of an `empty_cache()` says so.
+    """
+    if trace is None:
+        return np.empty(0, np.int64)
+    action = trace.action
+    given = (action == Action.SEGMENT_FREE) | (action == Action.SEGMENT_UNMAP)
+    starts = np.flatnonzero(given & ~np.concatenate([[False], given[:-1]]))
+    emptying = {
+        number
+        for number in np.unique(trace.stack[starts]).tolist()
+        if any(place.function == "empty_cache" for place in study.snapshot.stacks[number])
+    }
+    found = []
+    for start in starts.tolist():
+        after = start
+        while after < len(action) and given[after]:
+            after += 1
+        follows = int(action[after]) if after < len(action) else Action.SNAPSHOT
+        within = follows in {Action.SEGMENT_ALLOC, Action.SEGMENT_MAP, Action.OOM}
+        if not within or int(trace.stack[start]) in emptying:
+            found.append(start)
+    return np.array(found, np.int64)
