@@ -2,7 +2,8 @@
 
 The ring may begin in the middle: what is freed in it without having been handed out in it is older than the ring, and
 so is what is live at the end and was not handed out in it (the static part: weights, optimizer state). A block's
-address is reused, so a life is an address and its turn.
+address is reused, so a life is an address and its turn. Turns never overlap: where recording was off for a while, a
+life whose `alloc` is missing begins when the one before it ended, at the earliest.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Lives(Value):
     requested: NDArray[np.int64]
     """Before rounding, in bytes; the same as `size` where torch does not say."""
     begin: NDArray[np.int64]
-    """The position of the event that handed it out; -1: older than the ring."""
+    """The position of the event that handed it out, or after which that went unseen; -1: older than the ring."""
     freed: NDArray[np.int64]
     """The position of `free_requested`; `events` where there is none: it is still held at the end."""
     end: NDArray[np.int64]
@@ -95,12 +96,15 @@ def _paired(trace: Trace) -> _Columns:
     followed = np.flatnonzero(trace.address[first[1:]] == trace.address[first[:-1]])
     end[followed] = np.minimum(end[followed], first[followed + 1])
     freed = np.minimum(freed, end)
+    begin = np.where(has_alloc, first, BEFORE)
+    unseen = followed[~has_alloc[followed + 1]] + 1
+    begin[unseen] = end[unseen - 1]
     requested = trace.size[first].astype(np.int64)
     return {
         "address": trace.address[first],
         "size": -(-requested // BLOCK_BYTES) * BLOCK_BYTES,
         "requested": requested,
-        "begin": np.where(has_alloc, first, BEFORE),
+        "begin": begin,
         "freed": freed,
         "end": end,
         "stack": np.where(has_alloc, trace.stack[first], 0),
@@ -110,29 +114,51 @@ def _paired(trace: Trace) -> _Columns:
 
 def _with_blocks(paired: _Columns, snapshot: Snapshot, device: int, events: int) -> Lives:
     """Give the lives that reach the end the sizes of their blocks, and add the blocks the ring knows nothing of."""
-    blocks = [
-        (block, segment.stream)
+    blocks = _used_blocks(snapshot, device)
+    # The last turn of the block's address, if there was any: rows are by address, and then by time.
+    last = np.searchsorted(paired["address"], blocks["address"], side="right") - 1
+    known = (
+        (last >= 0) & (paired["address"][last] == blocks["address"]) if len(paired["address"]) else last >= 0
+    )
+    blocks["begin"][known] = paired["end"][last[known]]
+    open_ = known & (blocks["begin"] == events)
+    rows = last[open_]
+    paired["size"][rows] = blocks["size"][open_]
+    paired["stack"][rows] = np.where(
+        paired["stack"][rows] == 0, blocks["stack"][open_], paired["stack"][rows]
+    )
+    columns = {name: np.concatenate([paired[name], blocks[name][~open_]]) for name in _NAMES}
+    old = np.flatnonzero(columns["begin"] == BEFORE)
+    young = np.flatnonzero(columns["begin"] != BEFORE)
+    order = np.concatenate(
+        [
+            old[np.argsort(columns["address"][old], kind="stable")],
+            young[np.argsort(columns["begin"][young], kind="stable")],
+        ]
+    )
+    columns = {name: column[order] for name, column in columns.items()}
+    stack = columns.pop("stack").astype(np.int32)
+    return Lives(device=device, events=events, stack=stack, **columns)
+
+
+def _used_blocks(snapshot: Snapshot, device: int) -> _Columns:
+    """Give the blocks that are in use at the end, as lives older than the ring."""
+    trace = snapshot.trace_of(device)
+    events = 0 if trace is None else len(trace)
+    rows = [
+        (
+            block.address,
+            block.size_bytes,
+            block.size_bytes if block.requested_bytes is None else block.requested_bytes,
+            BEFORE,
+            events,
+            events,
+            block.stack,
+            segment.stream,
+        )
         for segment in snapshot.segments_of(device)
         for block in segment.blocks
         if block.state != INACTIVE
     ]
-    open_rows = np.flatnonzero(paired["end"] == events)
-    by_address = dict(zip(paired["address"][open_rows].tolist(), open_rows.tolist(), strict=True))
-    extra: list[tuple[int, ...]] = []
-    for block, stream in blocks:
-        requested = block.size_bytes if block.requested_bytes is None else block.requested_bytes
-        row = by_address.get(block.address)
-        if row is None:
-            extra.append(
-                (block.address, block.size_bytes, requested, BEFORE, events, events, block.stack, stream)
-            )
-            continue
-        paired["size"][row] = block.size_bytes
-        if paired["stack"][row] == 0:
-            paired["stack"][row] = block.stack
-    added = np.array(extra, np.int64).reshape(-1, len(_NAMES))
-    columns = {name: np.concatenate([paired[name], added[:, i]]) for i, name in enumerate(_NAMES)}
-    order = np.lexsort((columns["address"], columns["begin"]))
-    columns = {name: column[order] for name, column in columns.items()}
-    stack = columns.pop("stack").astype(np.int32)
-    return Lives(device=device, events=events, stack=stack, **columns)
+    table = np.array(rows, np.int64).reshape(-1, len(_NAMES))
+    return {name: table[:, column].copy() for column, name in enumerate(_NAMES)}
