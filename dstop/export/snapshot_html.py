@@ -118,6 +118,9 @@ def _device(
     if study.growth:
         yield element("h3", "What grows from step to step")
         yield tables.growth_table(study.growth)
+    if groups:
+        yield element("h3", "What is free, and what it is good for")
+        yield from tables.fragmentation_tables(study.fragmentation)
     yield element("h3", "Segments when the snapshot was taken")
     yield from _segments(groups, len(study.snapshot.segments_of(study.device)))
 
