@@ -10,6 +10,7 @@ import click
 from dstop import __version__
 from dstop.cli import INTERRUPTED, terminal
 from dstop.cli.options import explain, request_of, typed, watch_options
+from dstop.cli.snapshot_command import snapshot
 from dstop.errors import DstopError
 from dstop.settings.values import COLORS, THEMES
 
@@ -284,34 +285,7 @@ def doctor(sources: tuple[str, ...], **options: object) -> int:
     return doctor_verb(sources, options)
 
 
-@dstop.command(short_help="Look into PyTorch memory snapshots.")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("-1", "--once", is_flag=True, help="Print a summary as text and stop.")
-@click.option("--json", is_flag=True, help="Print it as JSON, one object a line.")
-@click.option("--top", type=click.IntRange(1, 1000), metavar="N", help="List N sites (10 unless given).")
-@click.option("--device", type=click.IntRange(0, 1024), metavar="N", help="This device alone.")
-@click.option("--at", metavar="WHEN", help="What is live then: peak, end, oom, an event, 2.5s.")
-@click.option("--html", metavar="FILE", help="Write it as a page that opens without a network.")
-@click.option("--perfetto", metavar="FILE", help="Write it as a trace for ui.perfetto.dev.")
-@click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
-@click.option("--color", type=click.Choice(COLORS), help="When to use colour.")
-@click.option("--theme", type=click.Choice(THEMES), help="Colours of the screen.")
-@click.option("--config", metavar="FILE", help="Read this configuration file.")
-@click.pass_context
-def snapshot(context: click.Context, /, files: tuple[str, ...], **options: object) -> None:
-    r"""Look into PyTorch memory snapshots: the peak, who held it, what grows, what is in the way.
-
-    \b
-    dstop snapshot run.pickle               on the screen; as text in a pipe, or with --once
-    dstop snapshot run.pickle --at oom      what was live when memory ran out
-
-    Files of any torch since 1.13, plain or gzip; FILE may be - or the directory of an incident.
-    Nothing in a file is ever run.
-    """
-    from dstop.cli.attach import settings_of  # noqa: PLC0415 - a verb loads what it needs
-    from dstop.cli.snapshot import snapshot_verb  # noqa: PLC0415 - as above
-
-    snapshot_verb(files, options, settings_of(context))
+dstop.add_command(snapshot)
 
 
 @dstop.command("explain")

@@ -12,8 +12,10 @@ from dstop.cli import terminal
 from dstop.errors import DstopError, SnapshotError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
 
+    from dstop.draw.line import Line
     from dstop.settings import Settings
     from dstop.snapshot.study import DeviceStudy
 
@@ -37,6 +39,9 @@ def snapshot_verb(files: Sequence[str], options: Mapping[str, Any], settings: Se
 
         run_snapshot(_path_of(files[0]), settings, title_of(files[0]))
         return
+    if options["compare"]:
+        _compare(files, options, settings)
+        return
     for number, name in enumerate(files):
         studies = read(name, options["device"])
         if writes:
@@ -48,6 +53,13 @@ def snapshot_verb(files: Sequence[str], options: Mapping[str, Any], settings: Se
 
 
 def _check(files: Sequence[str], options: Mapping[str, Any]) -> None:
+    if options["compare"] and len(files) != 2:  # noqa: PLR2004 - one beside another
+        raise UsageError(
+            f"--compare takes two snapshots, and there {'is' if len(files) == 1 else 'are'} {len(files)}",
+            fix="write dstop snapshot --compare before.pickle after.pickle",
+        )
+    if options["compare"] and options["at"] is not None:
+        raise UsageError("--compare looks at the peaks", fix="leave --at out")
     if list(files).count("-") > 1:
         raise UsageError("standard input can be read once", fix="name - once")
     if len(files) > 1 and (named := next((name for name in _WRITTEN if options[name]), None)):
@@ -112,12 +124,46 @@ def _path_of(name: str) -> Path:
 
 
 def _print(studies: Sequence[DeviceStudy], name: str, options: Mapping[str, Any], settings: Settings) -> None:
-    from dstop.cli.doctor import write_lines  # noqa: PLC0415 - a verb loads what it needs
+    top, positions = options["top"] or _DEFAULT_TOP, _positions(studies, options["at"])
+    title = title_of(name)
+    if options["json"]:
+        from dstop.export.snapshot_json import snapshot_line  # noqa: PLC0415 - a verb loads what it needs
+
+        terminal.write(snapshot_line(title, studies, top, positions))
+        return
     from dstop.draw.snapshot_text import Wanted, snapshot_lines  # noqa: PLC0415 - as above
 
-    wanted = Wanted(top=options["top"] or _DEFAULT_TOP, positions=_positions(studies, options["at"]))
-    faces = {"ascii": settings.ascii, "color": settings.color}
-    write_lines(lambda width: snapshot_lines(title_of(name), studies, width, wanted), faces)
+    wanted = Wanted(top=top, positions=positions)
+    _lines(lambda width: snapshot_lines(title, studies, width, wanted), settings)
+
+
+def _lines(draw: Callable[[int], list[Line]], settings: Settings) -> None:
+    from dstop.cli.doctor import write_lines  # noqa: PLC0415 - a verb loads what it needs
+
+    write_lines(draw, {"ascii": settings.ascii, "color": settings.color})
+
+
+def _compare(files: Sequence[str], options: Mapping[str, Any], settings: Settings) -> None:
+    from dstop.snapshot.compare import compare  # noqa: PLC0415 - a verb loads what it needs
+
+    before, after = ({study.device: study for study in read(name, options["device"])} for name in files)
+    made = [compare(before[device], after[device]) for device in sorted(before.keys() & after.keys())]
+    titles = _apart(*files)
+    top = options["top"] or _DEFAULT_TOP
+    if options["json"]:
+        from dstop.export.snapshot_json import comparison_line  # noqa: PLC0415 - as above
+
+        terminal.write(comparison_line(*titles, made, top))
+        return
+    from dstop.draw.compare_text import compare_lines  # noqa: PLC0415 - as above
+
+    _lines(lambda width: compare_lines(*titles, made, width, top), settings)
+
+
+def _apart(before: str, after: str) -> tuple[str, str]:
+    """Call two files by their names, or by their paths where their names are the same."""
+    titles = title_of(before), title_of(after)
+    return titles if titles[0] != titles[1] else (before, after)
 
 
 def _positions(studies: Sequence[DeviceStudy], at: str | None) -> Mapping[int, int] | None:
@@ -141,7 +187,7 @@ def _write(studies: Sequence[DeviceStudy], title: str, options: Mapping[str, Any
         _save(Path(options["perfetto"]), lambda file: write_perfetto(studies, file))
 
 
-def _save(path: Path, write: Any) -> None:
+def _save(path: Path, write: Callable[[TextIO], object]) -> None:
     from dstop.units import bytes_text  # noqa: PLC0415 - as above
 
     try:
