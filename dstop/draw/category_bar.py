@@ -44,23 +44,25 @@ def category_bar(moment: Moment, width: int) -> Line:
 
 def sureness(share: Share) -> str:
     """Say how sure its category is: `exact`, `likely`, `possible`, or the parts of it in percent, the surest first."""
-    if not share.size_bytes:
-        return ""
-    possible = share.size_bytes - share.exact_bytes - share.likely_bytes
-    parts = [
-        (amount, name)
-        for amount, name in (
-            (share.exact_bytes, "exact"),
-            (share.likely_bytes, "likely"),
-            (possible, "possible"),
-        )
-        if amount > 0
-    ]
-    if len(parts) == 1:
-        return parts[0][1]
+    parts = _sure_parts(share)
+    if len(parts) < 2:  # noqa: PLR2004 - it is all the same
+        return parts[0][1] if parts else ""
     # A part that exists is not 0%, and one beside others is not 100%.
     percents = [max(1, min(99, round(100 * amount / share.size_bytes))) for amount, _ in parts]
     return ", ".join(f"{percent}% {name}" for percent, (_, name) in zip(percents, parts, strict=True))
+
+
+def most_sureness(share: Share) -> str:
+    """Say it in one word: that of most of its bytes, with `~` before it where it is not that of all."""
+    parts = _sure_parts(share)
+    word = max(parts)[1] if parts else ""
+    return word if len(parts) == 1 else f"~{word}" if word else ""
+
+
+def _sure_parts(share: Share) -> list[tuple[int, str]]:
+    possible = share.size_bytes - share.exact_bytes - share.likely_bytes
+    amounts = (share.exact_bytes, "exact"), (share.likely_bytes, "likely"), (possible, "possible")
+    return [(amount, name) for amount, name in amounts if amount > 0]
 
 
 def category_table(moment: Moment, width: int) -> list[Line]:
@@ -112,7 +114,6 @@ def category_legend(shares: Sequence[Share], live: int, width: int) -> list[Line
     for row in range(rows):
         spans: list[Span] = []
         for share in shares[row::rows]:
-            surest = sureness(share).partition(",")[0]
-            spans += fit_line((*_item(share, live), (f" {surest}", "dim")), cell)
+            spans += fit_line((*_item(share, live), (f" {most_sureness(share)}", "dim")), cell)
         lines.append(fit_line(tuple(spans), width))
     return lines

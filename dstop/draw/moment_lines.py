@@ -21,10 +21,19 @@ NOT_RECORDED = (
 _PRECISE_US = 100
 
 
-def moment_line(moment: Moment, begin_us: int | None, width: int) -> Line:
-    """Say when it is and how much there is; what does not fit is left off from the right."""
+def moment_line(moment: Moment, begin_us: int | None, width: int, *, recorded: bool = True) -> Line:
+    """Say when it is and how much there is; what does not fit is left off.
+
+    Args:
+        moment: which.
+        begin_us: when the recording began.
+        width: cells.
+        recorded: whether there are events at all: without them there is one moment, and nothing is older.
+    """
     live, reserved = bytes_text(moment.live_bytes), bytes_text(moment.reserved_bytes)
     parts: list[tuple[Span, ...]] = [((f" live {live}", "title"), (f" of {reserved} reserved", ""))]
+    if not recorded:
+        return fit_line((*parts[0], ("   when the snapshot was taken", "label")), width)
     if moment.static_bytes:
         parts.append(((f"{bytes_text(moment.static_bytes)} older than the recording", "label"),))
     when = f"event {moment.event:,}"

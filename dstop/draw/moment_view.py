@@ -42,7 +42,7 @@ class Room(Value):
     """The cell at which they begin."""
 
 
-def room_of(shares: int, width: int, height: int, *, extra: int = 0) -> Room:
+def room_of(shares: int, width: int, height: int, *, extra: int = 0, recorded: bool = True) -> Room:
     """Share out `height` lines.
 
     Args:
@@ -50,12 +50,14 @@ def room_of(shares: int, width: int, height: int, *, extra: int = 0) -> Room:
         width: cells.
         height: lines.
         extra: lines beside the two of the moment, such as those of a failure.
+        recorded: whether there are events, and so a graph.
     """
     beside = width >= _BESIDE
     legend = shares if beside else len_of_legend(shares, width)
     fixed = _LINES + extra + 1
     below = max(legend, 2 * _LEAST_LIST) if beside else legend + _LEAST_LIST
     graph = max(_LEAST_GRAPH, min(height - fixed - below, round(height * (0.55 if beside else 0.45))))
+    graph = graph if recorded else len(NOT_RECORDED) + 1
     top = graph + fixed + (0 if beside else legend)
     return Room(
         graph=min(graph, height),
@@ -97,13 +99,14 @@ def moment_view_lines(seen: Seen, sites: Sequence[Line], width: int, height: int
         height: lines.
     """
     curve, moment, failure = seen.curve, seen.moment, seen.failure
-    room = room_of(len(moment.shares), width, height, extra=int(failure is not None))
-    if curve.last or moment.event:
+    recorded = curve.last > 0
+    room = room_of(len(moment.shares), width, height, extra=int(failure is not None), recorded=recorded)
+    if recorded:
         lines = timeline_lines(curve, seen.marks, moment.event, width, room.graph)
     else:
         lines = [fit_line(((f" {text}", "note"),), width) for text in NOT_RECORDED]
         lines += [fit_line(BLANK, width)] * (room.graph - len(lines))
-    lines.append(moment_line(moment, seen.marks.begin_us, width))
+    lines.append(moment_line(moment, seen.marks.begin_us, width, recorded=recorded))
     if failure is not None:
         lines.append(failure_line(failure, width))
     lines.append(fit_line(((" ", ""), *category_bar(moment, width - 2)), width))

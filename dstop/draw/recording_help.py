@@ -73,6 +73,7 @@ SURE = (
     ("exact", "the process itself named the tensor (snapshots that dstop takes)"),
     ("likely", "its stack and its life leave no other reading"),
     ("possible", "it fits best, but other readings remain"),
+    ("~likely", "most of it is; a wide screen says how much"),
 )
 _KEY, _THREE, _TWO = 12, 150, 76
 

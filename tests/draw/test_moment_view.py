@@ -15,6 +15,7 @@ from dstop.draw.category_bar import (
     category_bar,
     category_legend,
     category_table,
+    most_sureness,
     role_of,
     sureness,
 )
@@ -52,18 +53,20 @@ def test_no_category_is_told_by_colour_alone():
 
 
 @pytest.mark.parametrize(
-    ("exact", "likely", "text"),
+    ("exact", "likely", "text", "word"),
     [
-        (100, 0, "exact"),
-        (0, 100, "likely"),
-        (0, 0, "possible"),
-        (60, 30, "60% exact, 30% likely, 10% possible"),
-        (0, 30, "30% likely, 70% possible"),
+        (1000, 0, "exact", "exact"),
+        (0, 1000, "likely", "likely"),
+        (0, 0, "possible", "possible"),
+        (600, 300, "60% exact, 30% likely, 10% possible", "~exact"),
+        (0, 300, "30% likely, 70% possible", "~possible"),
+        (0, 999, "99% likely, 1% possible", "~likely"),
     ],
 )
-def test_a_share_says_how_sure_it_is(exact, likely, text):
-    """One word where all of it is the same, else its parts, the surest first."""
-    assert sureness(Share("parameters", 100, 1, exact, likely)) == text
+def test_a_share_says_how_sure_it_is(exact, likely, text, word):
+    """One word where all of it is the same, else its parts, the surest first; none of them is 0% or 100%."""
+    share = Share("parameters", 1000, 1, exact, likely)
+    assert (sureness(share), most_sureness(share)) == (text, word)
 
 
 @given(WIDTHS, st.lists(st.sampled_from(CATEGORIES), unique=True), st.integers(0, 1 << 60))

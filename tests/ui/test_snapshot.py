@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,7 @@ from dstop.settings import Settings
 from dstop.snapshot.study import studies_of
 from dstop.snapshot.values import Action, Snapshot
 from dstop.testing.build_snapshot import MIB, make_segment, make_snapshot, make_stacks, short_story
+from dstop.ui.recording.reading import read_file
 from dstop.ui.recording.sites_page import SitesPage
 from dstop.ui.recording.timeline_page import TimelinePage
 from dstop.ui.screens.snapshot import SnapshotScreen
@@ -227,6 +229,8 @@ async def test_a_snapshot_without_events_says_how_to_record_them():
     async with showing(make_snapshot((), [make_segment((4 * MIB, True, 1))])) as stage:
         assert "_record_memory_history()" in stage.text()
         assert "dstop attach PID --history on" in stage.text()
+        assert "when the snapshot was taken" in stage.text()
+        assert "older than the recording" not in stage.text()
         assert "/home/ann/train.py:31 forward" in stage.text()
         await stage.press("left", "right", "plus", "minus", "n", "p", "home", "end", "m", "t")
         assert "live 4M" in stage.text()
@@ -416,3 +420,23 @@ async def test_a_timeline_stays_where_it_was_while_another_page_is_looked_at():
         await stage.press("m", "a", "t")
         assert isinstance(stage.page, TimelinePage)
         assert stage.page.studied.window == window
+
+
+RECORDINGS = sorted((Path(__file__).parents[1] / "snapshot" / "recordings").glob("*.pickle.gz"))
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.partition(".")[0])
+async def test_every_recording_can_be_looked_at(path):
+    """Whatever torch recorded, on every page, on a small terminal and on a large one; and nothing is left out."""
+    async with showing(lambda tell: read_file(path, tell)) as stage:
+        study = stage.page.studied.study
+        moment = stage.page.studied.moment
+        assert sum(share.size_bytes for share in moment.shares) == moment.live_bytes
+        for key in ("left", "plus", "N", "enter", "m", "end", "a", "enter", "g", "t", "0", "p"):
+            await stage.press(key)
+            assert is_whole(stage)
+        await stage.pilot.resize_terminal(*BIG)
+        for key in ("t", "enter", "m", "g", "a", "home"):
+            await stage.press(key)
+        assert stage.page.studied.study is study
+        assert stage.app.is_running

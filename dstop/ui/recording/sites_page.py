@@ -50,7 +50,7 @@ class SitesPage(Page):
         if len(moment.sites) == MOST_SITES:
             text += f" (the {MOST_SITES} largest are looked through)"
         lines = [
-            moment_line(moment, self.studied.marks.begin_us, width),
+            moment_line(moment, self.studied.marks.begin_us, width, recorded=self.studied.facts.events > 0),
             fit_line(((text, "group"),), width),
         ]
         return [*lines, *self.list.lines(sites, moment.live_bytes, width, height - len(lines))][:height]

@@ -43,7 +43,13 @@ class TimelinePage(Page):
     def lines(self, width: int, height: int) -> list[Line]:
         """Draw graph, moment and sites."""
         moment, failure = self.studied.moment, self.studied.failure
-        room = room_of(len(moment.shares), width, height, extra=int(failure is not None))
+        room = room_of(
+            len(moment.shares),
+            width,
+            height,
+            extra=int(failure is not None),
+            recorded=self.studied.facts.events > 0,
+        )
         self._width, self._room = width, room
         listed = self.sites.lines(moment.sites, moment.live_bytes, width - room.sites_left, room.sites)
         curve = self.studied.curve(graph_width(width))
