@@ -149,8 +149,8 @@ class Allocator:
 class Training:
     """Runs, and records once it is told to."""
 
-    def __init__(self, events: int, depth: int, seed: int, *, frees: bool) -> None:
-        self.limit, self.frees = events, frees
+    def __init__(self, events: int, depth: int, seed: int, *, frees: bool, layers: int) -> None:
+        self.limit, self.frees, self.layers = events, frees, layers
         self.rng = random.Random(seed)  # noqa: S311 - an invented training
         self.recording = Recording()
         self.allocator, self.frames = Allocator(self.recording), Frames(depth, self.rng)
@@ -219,7 +219,7 @@ class Training:
     def forward(self, length: int) -> list[list[Held]]:
         """Run forward: each operation keeps its output and drops what it needed on the way."""
         kept = []
-        for layer in range(LAYERS):
+        for layer in range(self.layers):
             saved = []
             for operation in range(OPERATIONS):
                 size = length * WIDTHS[operation % len(WIDTHS)] * 2 + operation * 96
@@ -232,7 +232,7 @@ class Training:
     def backward(self, kept: list[list[Held]], weights: list[list[Held]]) -> list[Held]:
         """Free what forward kept, last first; leave gradients."""
         gradients = []
-        for layer in reversed(range(LAYERS)):
+        for layer in reversed(range(self.layers)):
             for operation in reversed(range(OPERATIONS)):
                 work = self.alloc(kept[layer][operation].size, self.site("backward", layer, operation))
                 self.release(kept[layer].pop(), self.site("backward", layer, operation + 200))
@@ -248,7 +248,7 @@ class Training:
         length = 256 * self.rng.choice((1, 4, 9, 16))
         batch = self.alloc(length * 8, self.site("input", 0, 0))
         kept = self.forward(length)
-        loss = self.alloc(4, self.site("forward", LAYERS, 0))
+        loss = self.alloc(4, self.site("forward", self.layers, 0))
         gradients = self.backward(kept, weights)
         self.mark("START")
         for number, each in enumerate(gradients):
@@ -265,7 +265,7 @@ class Training:
                 self.alloc(2048 * width * 2, self.site("load", layer, number))
                 for number, width in enumerate(WIDTHS)
             ]
-            for layer in range(LAYERS)
+            for layer in range(self.layers)
         ]
         for layer in weights:
             for number, each in enumerate(layer):
@@ -329,7 +329,7 @@ OUTER = {
 """For each phase the Python around an operation, innermost first."""
 
 
-def record(events: int, depth: int, seed: int, *, frees: bool) -> Recording:
+def record(events: int, depth: int, seed: int, *, frees: bool, layers: int = LAYERS) -> Recording:
     """Invent a recording.
 
     Args:
@@ -337,5 +337,6 @@ def record(events: int, depth: int, seed: int, *, frees: bool) -> Recording:
         depth: of the deepest stacks.
         seed: of the lengths of sequences and the depths of stacks.
         frees: whether frees have stacks, as `context="all"` records them.
+        layers: of the model; each has some ninety stacks of its own.
     """
-    return Training(max(16, events), depth, seed, frees=frees).run()
+    return Training(max(16, events), depth, seed, frees=frees, layers=layers).run()

@@ -1,13 +1,13 @@
 """How long until a snapshot says something, and with how much memory: dstop, Meta's mosaic, and torch's own viewer.
 
 python benchmarks/snapshot/peers.py FILE… [--rounds 3] [--mosaic FOLDER] [--mosaic-python PYTHON]
-                                         [--torch-python PYTHON]
+                                         [--torch-python PYTHON] [--without COMMAND]…
 
 Each command is a process of its own, from start to exit; they take turns, so that a noisy minute falls on all; the
 figures are medians. Memory is the most that was resident (`wait4`). What is compared:
 
-* dstop: all of `dstop snapshot FILE --json`; and the part of it that mosaic does too (load, peak, what is live there by
-  category, the largest sites), without a command line.
+* dstop: all of `dstop snapshot FILE --once --json`; and the part of it that mosaic does too (load, peak, what is live
+  there by category, the largest sites), without a command line.
 * mosaic: `get_memory_usage_peak`, its answer to "what was alive at the peak".
 * `torch.cuda._memory_viz stats`: the least that it can be asked. It looks at no event, so it is a lower bound for
   everything else that reads with `pickle.load`.
@@ -118,7 +118,8 @@ def runners(args: argparse.Namespace, page: Path) -> list[Runner]:
     verb = (sys.executable, "-m", "dstop", "snapshot")
     help_says = subprocess.run([*verb, "--help"], env=os.environ | ours, capture_output=True, check=False)
     if help_says.returncode == 0:
-        whole = Runner(name="dstop snapshot --json", command=(*verb, "{file}", "--json"), env=ours, gzip=True)
+        command = (*verb, "{file}", "--once", "--json")
+        whole = Runner(name="dstop snapshot --once --json", command=command, env=ours, gzip=True)
         made.insert(0, whole)
     if args.mosaic and args.mosaic_python:
         env, start = (
@@ -213,6 +214,9 @@ def main() -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="COMMAND", help="by its name; repeat it"
+    )
     parser.add_argument("--mosaic", default=os.environ.get("DSTOP_MOSAIC"), metavar="FOLDER")
     parser.add_argument("--mosaic-python", default=os.environ.get("DSTOP_MOSAIC_PYTHON"), metavar="PYTHON")
     parser.add_argument("--torch-python", default=os.environ.get("DSTOP_CUDASIM_PYTHON"), metavar="PYTHON")
@@ -221,7 +225,7 @@ def main() -> None:
         found = runners(args, Path(folder) / "page.html")
         for file in args.files:
             zipped = file.endswith(".gz")
-            commands = [each for each in found if each.gzip or not zipped]
+            commands = [each for each in found if (each.gzip or not zipped) and each.name not in args.without]
             print(f"\n{Path(file).name}, {Path(file).stat().st_size / 1e6:.0f} MB, median of {args.rounds}\n")
             print(*table(commands, race(file, commands, args.rounds)), "", sep="\n")
             print(*agreement(file, {each.name: each for each in commands}), sep="\n", flush=True)
