@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from dstop.draw.bars import stacked
@@ -11,39 +12,55 @@ from dstop.units import bytes_text
 
 if TYPE_CHECKING:
     from dstop.draw.line import Line
-    from dstop.model.study import Verdict
+    from dstop.model.study import Fidelity, Verdict
 
 _WORD, _LEAST_BAR = 14, 16
+
+
+def fidelity_lines(fidelity: Fidelity, width: int) -> list[Line]:
+    """Say how well the replay of the recorded requests gives the recorded segments."""
+    if fidelity.why_not:
+        return wrapped(f"nothing can be replayed: {fidelity.why_not}", width, "note")
+    near = "exactly" if not fidelity.worst_error else f"within {_percent(fidelity.worst_error)}"
+    text = f"the allocator replayed: {fidelity.requests:,} requests give the reserved bytes of"
+    text += f" {fidelity.segment_events:,} recorded segment events {near}"
+    return wrapped(text, width, "label")
+
+
+def _percent(share: float) -> str:
+    """Write a share upwards: an error is never made smaller."""
+    return f"{ceil(1000 * share) / 10:g}%"
 
 
 def verdict_lines(verdict: Verdict, width: int) -> list[Line]:
     """Draw one verdict: yes or no and by how much, the peak against the capacity, what to paste, what it assumes."""
     word, role = _word(verdict)
-    head: Line = ((fit(f" {word}", _WORD), role), (f" {clean(verdict.what)}", "title"))
-    lines = [fit_line(head, width)]
-    numbers = (
-        f"peak {bytes_text(verdict.peak_reserved_bytes)} reserved, {bytes_text(verdict.peak_live_bytes)} live"
-    )
-    if verdict.capacity_bytes is not None:
-        numbers += f", of {bytes_text(verdict.capacity_bytes)}"
-    lines.append(
-        fit_line(
-            ((" " * _WORD + f" {numbers}", ""), (f"  ± {bytes_text(verdict.error_bytes)}", "dim")), width
-        )
-    )
+    lines = [fit_line(((fit(f" {word}", _WORD), role), (f" {clean(verdict.what)}", "title")), width)]
+    indent = (" " * (_WORD + 1), "")
+    lines.append(fit_line((indent, *_numbers(verdict)), width))
     bar_width = width - _WORD - 2
     if verdict.capacity_bytes and bar_width >= _LEAST_BAR:
-        lines.append(
-            fit_line((((" " * (_WORD + 1)), ""), *_bar(verdict, verdict.capacity_bytes, bar_width)), width)
-        )
-    inner = width - _WORD
-    texts = [(f"until {verdict.until}", "label")] if verdict.until else []
+        lines.append(fit_line((indent, *_bar(verdict, verdict.capacity_bytes, bar_width)), width))
+    texts = [(verdict.setting, "mine")] if verdict.setting else []
+    texts += [(f"until {verdict.until}", "label")] if verdict.until else []
     texts += [(text, "dim") for text in verdict.assumptions]
-    if verdict.setting:
-        texts.insert(0, (verdict.setting, "mine"))
     for text, look in texts:
-        lines += [fit_line(((" " * _WORD, ""), *line), width) for line in wrapped(text, inner, look)]
+        under = wrapped(text, width - _WORD, look)
+        lines += [fit_line(((" " * _WORD, ""), *line), width) for line in under]
     return lines
+
+
+def _numbers(verdict: Verdict) -> Line:
+    live, reserved = bytes_text(verdict.peak_live_bytes), bytes_text(verdict.peak_reserved_bytes)
+    error = (f"  ± {bytes_text(verdict.error_bytes)}", "dim")
+    if verdict.capacity_bytes is None:
+        return ((f"peak {reserved} reserved, {live} live; the capacity is not known", ""), error)
+    text = f"peak {reserved} of {bytes_text(verdict.capacity_bytes)} reserved, {live} live"
+    if verdict.short_bytes:
+        return ((text, ""), (f", {bytes_text(verdict.short_bytes)} short", "bad"), error)
+    if verdict.headroom_bytes is not None and verdict.headroom_bytes >= 0:
+        return ((text, ""), (f", {bytes_text(verdict.headroom_bytes)} to spare", "ok"), error)
+    return ((text, ""), error)
 
 
 def _word(verdict: Verdict) -> tuple[str, str]:
