@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from dstop.draw.balance_bar import amount_text
-from dstop.draw.detail import heading, wrapped
+from dstop.draw.detail import heading
 from dstop.draw.line import clean, fit, fit_line
+from dstop.draw.own_code import callers_text
 from dstop.draw.pin_lines import pin_lines
 from dstop.draw.site_uses import place_text
 from dstop.draw.ticks import span_text
@@ -30,10 +32,10 @@ def file_lines(title: str, studies: Sequence[DeviceStudy], width: int) -> list[L
     """Say what the file is: its name, its settings, and of each device how long its recording is."""
     lines: list[Line] = [fit_line(((f" {clean(title)}", "head"),), width, "head")]
     if not studies:
-        return lines + wrapped("a memory snapshot without segments and without events", width, "note")
+        return lines + sentence_lines("a memory snapshot without segments and without events", width, "note")
     for study in studies:
-        lines += wrapped(f"cuda:{study.device}: {_device_text(study)}", width)
-    return lines + wrapped(settings_text(studies[0].snapshot.settings), width, "dim")
+        lines += sentence_lines(f"cuda:{study.device}: {_device_text(study)}", width)
+    return lines + sentence_lines(settings_text(studies[0].snapshot.settings), width, "dim")
 
 
 def _device_text(study: DeviceStudy) -> str:
@@ -41,14 +43,18 @@ def _device_text(study: DeviceStudy) -> str:
     begin_us, end_us = study.time_us(0), study.time_us(study.events)
     if study.events:
         text = _count(study.events, "event")
-        if begin_us is not None and end_us is not None:
+        if begin_us is not None and end_us is not None and end_us > begin_us:
             text += f" over {span_text(max(0, end_us - begin_us))}"
         parts.append(text)
     if study.attribution.steps:
         parts.append(_count(len(study.attribution.steps), "step"))
     segments = study.snapshot.segments_of(study.device)
     held = sum(segment.total_bytes for segment in segments)
-    parts.append(f"{_count(len(segments), 'segment')} with {amount_text(held)} when it was taken")
+    parts.append(
+        f"{_count(len(segments), 'segment')} with {amount_text(held)} when it was taken"
+        if segments
+        else "no segments when it was taken"
+    )
     return ", ".join(parts)
 
 
@@ -75,9 +81,10 @@ def settings_text(settings: Settings | None) -> str:
     return f"allocator settings: {','.join(parts) or 'the defaults'}"
 
 
-def sentence_lines(text: str, width: int) -> list[Line]:
-    """Give a sentence in the ordinary look."""
-    return wrapped(text, width)
+def sentence_lines(text: str, width: int, role: str = "") -> list[Line]:
+    """Give a sentence as lines; options (`--what-if`) and paths are broken nowhere."""
+    rows = textwrap.wrap(clean(text), max(10, width - 2), break_on_hyphens=False) or [""]
+    return [fit_line(((f" {row}", role),), width) for row in rows]
 
 
 def failure_lines(device: int, failure: Failure, hole: int, begin_us: int | None, width: int) -> list[Line]:
@@ -91,20 +98,24 @@ def failure_lines(device: int, failure: Failure, hole: int, begin_us: int | None
         width: cells.
     """
     when = ""
-    if begin_us is not None and failure.time_us is not None:
+    if begin_us is not None and failure.time_us is not None and failure.time_us > begin_us:
         when = f" after {span_text(max(0, failure.time_us - begin_us))}"
     title = f" cuda:{device} ran out of memory{when} (event {failure.event:,})"
     cached = max(0, failure.reserved_bytes - failure.live_bytes)
-    lines: list[Line] = [fit_line(((title, "bad"),), width)]
-    lines += wrapped(
-        f"asked for {amount_text(failure.request_bytes)}; "
-        f"the driver had {amount_text(failure.device_free_bytes)} free; "
+    held = (
         f"{amount_text(failure.live_bytes)} live of {amount_text(failure.reserved_bytes)} reserved, "
-        f"so {amount_text(cached)} were cached",
+        f"so {amount_text(cached) if cached else 'nothing'} was cached"
+        if failure.reserved_bytes
+        else "PyTorch itself had nothing reserved"
+    )
+    lines: list[Line] = [fit_line(((title, "bad"),), width)]
+    lines += sentence_lines(
+        f"asked for {amount_text(failure.request_bytes)}; "
+        f"the driver had {amount_text(failure.device_free_bytes)} free; {held}",
         width,
     )
     if cached >= failure.request_bytes:
-        lines += wrapped(
+        lines += sentence_lines(
             f"more was cached than was asked for, in pieces: the largest hole is {amount_text(hole)} "
             "in the snapshot. --what-if expandable says whether it would have fitted.",
             width,
@@ -112,6 +123,8 @@ def failure_lines(device: int, failure: Failure, hole: int, begin_us: int | None
         )
     if failure.own is not None:
         lines.append(fit_line(((" by ", ""), (place_text(failure.own, width - 4), "mine")), width))
+        callers = callers_text(failure.own, failure.places, width - 4)
+        lines += [fit_line(((f"    {callers}", "dim"),), width)] if callers else []
     return lines
 
 
@@ -124,19 +137,25 @@ def fragment_lines(told: Fragmentation, width: int, *, failed: bool) -> list[Lin
         failed: whether memory ran out.
     """
     if not told.reserved_bytes:
-        return wrapped("nothing is reserved when the snapshot was taken", width, "dim")
+        return sentence_lines("nothing was reserved when the snapshot was taken", width, "dim")
+    lines = [heading("free memory when the snapshot was taken", width)]
+    if not told.free_bytes:
+        return [*lines, *sentence_lines(f"none: all {amount_text(told.reserved_bytes)} are in use", width)]
+    back = amount_text(told.reclaimable_bytes) if told.reclaimable_bytes else "nothing"
     text = (
-        f"{amount_text(told.free_bytes)} of {amount_text(told.reserved_bytes)} reserved are free: a flush gives "
-        f"{amount_text(told.reclaimable_bytes)} back to the driver, {amount_text(told.split_bytes)} "
-        f"{'lie' if told.split_bytes != 1 else 'lies'} between blocks in use; the largest hole is "
+        f"{amount_text(told.free_bytes)} of {amount_text(told.reserved_bytes)} reserved: a flush gives {back} back "
+        f"to the driver, {amount_text(told.split_bytes)} between blocks in use stay; the largest hole is "
         f"{amount_text(told.largest_hole_bytes)}"
     )
-    lines = [heading("free memory when the snapshot was taken", width), *wrapped(text, width)]
+    lines += sentence_lines(text, width)
     if not failed and told.split_bytes < _MATTERS * told.reserved_bytes:
         return lines
     if len(told.rows) > 1:
         lines += _rows(told.rows, width)
-    return [*lines, *pin_lines(told, width)[: 1 + _MOST_PINS]]
+    pins = pin_lines(told, width)[1:]
+    if pins:
+        lines.append(fit_line(((" in the way: what keeps how much of a segment free", "label"),), width))
+    return [*lines, *pins[:_MOST_PINS]]
 
 
 def _rows(rows: Sequence[FreeRow], width: int) -> list[Line]:
@@ -150,7 +169,7 @@ def _rows(rows: Sequence[FreeRow], width: int) -> list[Line]:
         text += "".join(fit(amount_text(count), 12, right=True) for count in amounts)
         lines.append(fit_line(((text, ""),), width))
     if len(rows) > len(shown):
-        lines += wrapped(f"and {len(rows) - len(shown)} more (--json)", width, "dim")
+        lines += sentence_lines(f"and {len(rows) - len(shown)} more (--json)", width, "dim")
     return lines
 
 

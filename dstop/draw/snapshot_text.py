@@ -6,32 +6,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.draw.category_bar import category_bar, category_table
-from dstop.draw.detail import heading, wrapped
-from dstop.draw.growth_lines import growth_lines
-from dstop.draw.line import BLANK, cells, clean, fit_line
+from dstop.draw.detail import heading
+from dstop.draw.growth_summary import growth_summary
+from dstop.draw.line import BLANK, fit_line
 from dstop.draw.moment_lines import NOT_RECORDED, moment_line
-from dstop.draw.site_uses import place_text, site_use_line
+from dstop.draw.own_code import by_own_code, callers_text
+from dstop.draw.site_uses import site_use_line
 from dstop.draw.snapshot_facts import failure_lines, file_lines, fragment_lines, sentence_lines
 from dstop.draw.timeline import Marks, graph_width, timeline_lines
 from dstop.draw.verdict_lines import verdict_lines
 from dstop.model.value import Value
-from dstop.snapshot.own import is_own
+from dstop.units import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dstop.draw.line import Line
-    from dstop.model.study import Moment, SiteUse, Verdict
+    from dstop.model.study import Moment, Verdict
     from dstop.snapshot.study import DeviceStudy
 
 WIDEST = 160
 """Further than this no eye follows a line; the graph needs no more either."""
 _LEAST = 40
 _GRAPH_ROWS = 10
-_MOST_GROWING = 3
 _INDENT = 14
 """Callers stand under the bytes and the category of their site."""
 _ENOUGH_STEPS = 3
+MOST_SITES = 10_000
+"""Stacks that are looked through for the reader's own lines."""
+_MOST_DEVICES = 2
+"""Drawn whole; the others have a line each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -57,14 +61,32 @@ def snapshot_lines(title: str, studies: Sequence[DeviceStudy], width: int, wante
     """
     width = max(_LEAST, min(width, WIDEST))
     lines = file_lines(title, studies, width)
-    for study in studies:
+    shown = studies
+    if wanted.positions is None and wanted.verdicts is None:
+        shown = sorted(studies, key=_importance, reverse=True)[:_MOST_DEVICES]
+    for study in sorted(shown, key=lambda study: study.device):
         lines += [BLANK, *_device(study, width, wanted)]
+    if len(shown) < len(studies):
+        text = f"{len(studies) - len(shown)} devices with less in them are left out (--device N)"
+        lines += [BLANK, *sentence_lines(text, width, "note")]
     notes = studies[0].snapshot.notes if studies else ()
     if notes:
         lines += [BLANK, heading("what was odd about the file", width)]
         for note in notes:
-            lines += wrapped(note, width, "note")
+            lines += sentence_lines(note, width, "note")
     return lines
+
+
+def joined(parts: Sequence[list[Line]]) -> list[Line]:
+    """Put parts under each other with a blank line between; those without lines are left out."""
+    lines: list[Line] = []
+    for part in parts:
+        lines += [BLANK, *part] if lines and part else part
+    return lines
+
+
+def _importance(study: DeviceStudy) -> tuple[bool, int, int]:
+    return bool(study.failures), int(study.live[study.peak]), -study.device
 
 
 def _device(study: DeviceStudy, width: int, wanted: Wanted) -> list[Line]:
@@ -76,19 +98,29 @@ def _device(study: DeviceStudy, width: int, wanted: Wanted) -> list[Line]:
         for verdict in wanted.verdicts[study.device]:
             lines += [*verdict_lines(verdict, width), BLANK]
         return lines[:-1]
-    lines = _failures(study, width)
-    if study.events:
-        lines += _moment(study, f"cuda:{study.device} at its peak", study.peak, width, wanted.top)
-        lines += [BLANK, *_timeline(study, width)]
-    else:
-        lines += _moment(study, f"cuda:{study.device} when it was taken", study.events, width, wanted.top)
-        lines += [BLANK, *wrapped(" ".join(NOT_RECORDED), width, "note")]
+    parts = [_failures(study, width)]
+    if not study.events:
+        parts.append(_moment(study, f"cuda:{study.device} when it was taken", 0, width, wanted.top))
+        parts.append(sentence_lines(" ".join(NOT_RECORDED), width, "note"))
+    elif int(study.live[study.peak]):
+        parts += [_high(study, width, wanted.top), _timeline(study, width)]
     steps = len(study.attribution.steps)
     if study.growth or steps >= _ENOUGH_STEPS:
-        lines += [BLANK, *growth_lines(study.growth[:_MOST_GROWING], steps, width)]
-        if len(study.growth) > _MOST_GROWING:
-            lines += sentence_lines(f"and {len(study.growth) - _MOST_GROWING} more sites (--json)", width)
-    return [*lines, BLANK, *fragment_lines(study.fragmentation, width, failed=bool(study.failures))]
+        parts.append(growth_summary(study.growth, steps, width))
+    parts.append(fragment_lines(study.fragmentation, width, failed=bool(study.failures)))
+    return joined(parts)
+
+
+def _high(study: DeviceStudy, width: int, top: int) -> list[Line]:
+    """Draw the moment that matters: when memory ran out, or else the peak."""
+    if not study.failures:
+        return _moment(study, f"cuda:{study.device} at its peak", study.peak, width, top)
+    position = study.failures[-1].event
+    lines = _moment(study, "what was live then", position, width, top)
+    if study.live[study.peak] > study.live[position]:
+        most = bytes_text(int(study.live[study.peak]))
+        lines += sentence_lines(f"the peak was before, with {most} live (--at peak)", width, "dim")
+    return lines
 
 
 def _failures(study: DeviceStudy, width: int) -> list[Line]:
@@ -102,43 +134,26 @@ def _failures(study: DeviceStudy, width: int) -> list[Line]:
     if earlier:
         text = f"{earlier} earlier request{'s' if earlier > 1 else ''} failed, and the program went on."
         lines += sentence_lines(text, width)
-    return [*lines, BLANK]
+    return lines
 
 
 def _moment(study: DeviceStudy, title: str, position: int, width: int, top: int) -> list[Line]:
-    moment = study.moment(position, top)
+    moment = study.moment(position, MOST_SITES)
     lines = [heading(title, width), moment_line(moment, study.time_us(0), width)]
     if not moment.live_bytes:
         return lines
     lines.append(fit_line(((" ", ""), *category_bar(moment, width - 2)), width))
-    return [*lines, *category_table(moment, width), BLANK, *_sites(moment, width)]
+    return [*lines, *category_table(moment, width), BLANK, *_sites(moment, width, top)]
 
 
-def _sites(moment: Moment, width: int) -> list[Line]:
+def _sites(moment: Moment, width: int, top: int) -> list[Line]:
     lines = [heading("who asked for it", width)]
-    for site in moment.sites:
+    for site in by_own_code(moment.sites)[:top]:
         lines.append(site_use_line(site, moment.live_bytes, width))
-        callers = _callers(site, width - _INDENT)
+        callers = callers_text(site.own, site.places, width - _INDENT)
         if callers:
             lines.append(fit_line(((" " * _INDENT, ""), (callers, "dim")), width))
     return lines
-
-
-def _callers(site: SiteUse, width: int) -> str:
-    """Name who called it of the reader's own code, outwards, as far as there is room: whole places, no half one."""
-    if site.own is None or site.own not in site.places:
-        return ""
-    outer = site.places[site.places.index(site.own) + 1 :]
-    text = ""
-    for place in outer:
-        if not is_own(place):
-            continue
-        short = place_text(place._replace(file=place.file.rpartition("/")[2]), width)
-        longer = f"{text} ← {short}" if text else f"← {short}"
-        if cells(clean(longer)) > width:
-            break
-        text = longer
-    return text
 
 
 def _timeline(study: DeviceStudy, width: int) -> list[Line]:
@@ -155,4 +170,6 @@ def _timeline(study: DeviceStudy, width: int) -> list[Line]:
     title = fit_line(
         ((" live memory over the recording", "group"), (f"   {signs}  ─ reserved", "dim")), width
     )
-    return [title, *timeline_lines(curve, marks, nowhere, width, _GRAPH_ROWS)]
+    lines = [title, *timeline_lines(curve, marks, nowhere, width, _GRAPH_ROWS)]
+    end = int(study.live[study.events])
+    return lines + sentence_lines(f"at its end {bytes_text(end)} are live (--at end)", width, "dim")
