@@ -57,8 +57,9 @@ def site_use_line(site: SiteUse, live: int, width: int) -> Line:
 
 
 def where(site: SiteUse, width: int) -> str:
-    """Name the site in `width` cells: the tensor where it has a name, and the reader's own line."""
-    name = f"{clean(site.name)}  " if site.name else ""
+    """Name the site in `width` cells: its largest tensor where that has a name, and the reader's own line."""
+    others = f" +{site.blocks - 1:,}" if site.blocks > 1 else ""
+    name = f"{clean(site.name)}{others}  " if site.name else ""
     if site.own is None:
         return crop(name + NO_STACK, width)
     room = max(0, width - cells(name))

@@ -101,6 +101,13 @@ def test_a_site_is_named_by_the_own_line_and_the_library_function_it_was_in():
     assert "train.py:31 fit" in plain(site_use_line(SITE, 6 * GIB, 50))
 
 
+def test_a_site_that_the_process_named_begins_with_its_largest_tensor():
+    """And says how many more there are."""
+    site = replace(SITE, name="exp_avg of 0.weight")
+    assert "exp_avg of 0.weight +11  /home/ann/train.py:31 fit" in plain(site_use_line(site, 6 * GIB, 140))
+    assert "exp_avg of 0.weight  /home" in plain(site_use_line(replace(site, blocks=1), 6 * GIB, 140))
+
+
 def test_a_stack_without_python_names_the_function_that_is_not_the_allocators():
     """What the allocator calls itself says nothing."""
     site = replace(SITE, places=PLACES[3], own=PLACES[3][0])
