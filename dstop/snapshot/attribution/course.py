@@ -44,7 +44,7 @@ class Course(Value):
     failed: bool
     """An allocation failed after the last one that did not: the last pass was never finished."""
     newest: int
-    """Position of the last allocation: what is let go after it ends with the program, and says nothing."""
+    """Position of the last allocation, or of the one that failed: what goes later goes with the program."""
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -79,7 +79,10 @@ def course_of(begin: NDArray[np.int64], phase: NDArray[np.int8], events: int, tr
     optimized[number[kind == OPTIMIZER]] = True
     others = begin[phase != BACKWARD]
     newest = int(begin[-1]) if len(begin) else 0
-    failed = trace is not None and bool(np.any(trace.action[newest:] == Action.OOM))
+    failures = np.empty(0, np.int64)
+    if trace is not None:
+        failures = newest + np.flatnonzero(trace.action[newest:] == Action.OOM)
+    failed = len(failures) > 0
     after = np.append(others, NEVER if failed else events)[np.searchsorted(others, last, side="right")]
     return Course(
         begin=starts,
@@ -89,7 +92,7 @@ def course_of(begin: NDArray[np.int64], phase: NDArray[np.int8], events: int, tr
         optimized=optimized,
         events=events,
         failed=failed,
-        newest=newest if len(begin) else events - 1,
+        newest=int(failures[0]) if failed else newest if len(begin) else events - 1,
     )
 
 

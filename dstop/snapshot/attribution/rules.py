@@ -170,21 +170,35 @@ def _doubtful(told: Told, found: Verdicts, rows: Rows, number: NDArray[np.int64]
     if not sizes:
         made = (found.category == PARAMETERS) & (told.freed > told.course.newest)
         sizes = counted(told.requested[made])
+    found.put(rows, TEMPORARIES, POSSIBLE)
     if sizes:
-        at, there = np.flatnonzero(rows), np.flatnonzero(found.category == GRADIENTS)
-        known, most = np.array(sorted(sizes)), np.array([sizes[size] for size in sorted(sizes)])
-        place = np.searchsorted(known, told.requested).clip(max=len(known) - 1)
-        group = number * len(known) + place
-        taken = np.bincount(group[there], minlength=int(number[-1] + 1) * len(known))
-        left = np.where(known[place[at]] == told.requested[at], most[place[at]] - taken[group[at]], 0)
-        found.put(rows, TEMPORARIES, POSSIBLE)
-        chosen = np.zeros(len(rows), bool)
-        chosen[at[rank_of(group[at]) < left]] = True
-        found.put(chosen, GRADIENTS, POSSIBLE)
+        found.put(_missing(told, found, rows, number, sizes), GRADIENTS, POSSIBLE)
         return
     middle = (told.course.backward[number] + told.course.backward_last[number]) // 2
-    found.put(rows, TEMPORARIES, POSSIBLE)
     found.put(rows & (told.begin < middle), GRADIENTS, POSSIBLE)
+
+
+def _missing(
+    told: Told, found: Verdicts, rows: Rows, number: NDArray[np.int64], sizes: dict[int, int]
+) -> Rows:
+    """Choose among some rows, for each pass, the oldest of each size, as many as are missing.
+
+    Those that an earlier pass left, and that are still there at the end of this one, count.
+    """
+    known, most = np.array(sorted(sizes)), np.array([sizes[size] for size in sorted(sizes)])
+    place = np.searchsorted(known, told.requested).clip(max=len(known) - 1)
+    fits = known[place] == told.requested
+    there = np.flatnonzero((found.category == GRADIENTS) & fits)
+    last = np.maximum.accumulate(told.course.backward_last)
+    until = np.searchsorted(last, told.freed[there])
+    count = np.zeros((len(last) + 1, len(known)), np.int64)
+    np.add.at(count, (number[there], place[there]), 1)
+    np.subtract.at(count, (np.maximum(until, number[there]), place[there]), 1)
+    left = most - np.cumsum(count, axis=0)
+    at = np.flatnonzero(rows & fits)
+    chosen = np.zeros(len(rows), bool)
+    chosen[at[rank_of(number[at] * len(known) + place[at]) < left[number[at], place[at]]]] = True
+    return chosen
 
 
 def gradient_sizes(told: Told, found: Verdicts, number: NDArray[np.int64]) -> dict[int, int]:
@@ -291,10 +305,18 @@ def _logits(told: Told, number: NDArray[np.int64]) -> Rows:
     np.minimum.at(first, number[loss], loss)
     backward = np.searchsorted(told.begin, told.course.backward)
     some = np.flatnonzero(largest)
-    for near in range(_NEAR):
-        for at in (first[some] - 1 - near, backward[some] + near):
-            inside = (at >= 0) & (at < len(number))
-            row, size = at[inside], largest[some[inside]]
-            fits = (told.requested[row] == size) | (told.requested[row] * 2 == size)
-            chosen[row[fits & (number[row] == some[inside])]] = True
+
+    def choose(at: NDArray[np.int64], size: NDArray[np.int64]) -> Rows:
+        row = at.clip(0, len(number) - 1)
+        hit: Rows = (row == at) & (told.requested[row] == size) & (number[row] == some)
+        chosen[row[hit]] = True
+        return hit
+
+    # Half of it is half precision, which the loss has made whole: not where the logits are whole already.
+    for part in (1, 2):
+        whole = np.zeros(len(some), bool)
+        for near in range(_NEAR):
+            whole |= choose(first[some] - 1 - near, largest[some] // part)
+            choose(backward[some] + near, largest[some] // part)
+        some = some[~whole]
     return chosen
