@@ -31,7 +31,9 @@ class Studied:
         end_us = study.time_us(study.events)
         self.facts = RecordingFacts(
             events=study.events,
-            span_us=None if self.marks.begin_us is None or end_us is None else end_us - self.marks.begin_us,
+            span_us=None
+            if self.marks.begin_us is None or end_us is None
+            else max(0, end_us - self.marks.begin_us),
             steps=len(self.marks.steps),
             failures=len(self.marks.failures),
         )
