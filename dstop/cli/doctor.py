@@ -14,6 +14,7 @@ from dstop.errors import DstopError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from dstop.doctor.evidence.memory import Memory
     from dstop.doctor.text.values import LogText
     from dstop.draw.line import Line
     from dstop.model.diagnosis import Report
@@ -101,14 +102,14 @@ def _report(
             nearby = look_nearby(os.environ, Path.cwd(), since_s)
             report = report_of_nearby(nearby, since_s, kernel=kernel, cards=_driver)
             return report, (), nearby.incidents
-    logs, incidents, pids = _opened(sources)
+    logs, incidents, pids, memories = _opened(sources)
     if pids:
         from dstop.doctor.sources.process import report_of_process  # noqa: PLC0415 - as above
 
         if len(sources) > 1:
             raise UsageError("a PID is diagnosed by itself", fix="name it alone")
         return report_of_process(pids[0], os.environ, since_s, kernel=kernel, cards=_driver), (), ()
-    return report_of(logs, incidents), logs, incidents
+    return report_of(logs, incidents, memories=memories), logs, incidents
 
 
 def _driver() -> Source:
@@ -143,13 +144,17 @@ def _has_input() -> bool:
     return any(waiting)  # readable, and nothing in it: its other end is closed
 
 
-def _opened(sources: Sequence[str]) -> tuple[list[LogText], list[Incident], list[int]]:
+def _opened(
+    sources: Sequence[str],
+) -> tuple[list[LogText], list[Incident], list[int], list[Memory]]:
     from dstop.doctor.read import incident_at  # noqa: PLC0415 - as above
+    from dstop.doctor.sources.snapshots import is_snapshot, snapshot_at  # noqa: PLC0415 - as above
     from dstop.doctor.text.read import read_log, read_stream  # noqa: PLC0415 - as above
 
     logs: list[LogText] = []
     incidents: list[Incident] = []
     pids: list[int] = []
+    memories: list[Memory] = []
     for source in dict.fromkeys(sources):
         path = Path(source)
         if source == "-":
@@ -162,9 +167,11 @@ def _opened(sources: Sequence[str]) -> tuple[list[LogText], list[Incident], list
             incident = incident_at(path)
             if incident is not None:
                 incidents.append(incident)
+            elif is_snapshot(path):
+                memories += filter(None, [snapshot_at(path)])
             else:
                 logs.append(read_log(path))
-    return logs, incidents, pids
+    return logs, incidents, pids, memories
 
 
 def _write_files(

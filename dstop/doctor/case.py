@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dstop.doctor.questions.balance import balance_of
 from dstop.doctor.questions.frameworks import framework_of
+from dstop.doctor.questions.memories import completed, memory_of
 from dstop.doctor.questions.phases import phase_of
 from dstop.model.diagnosis import Balance, Evidence
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from dstop.doctor.evidence.collect import Found
     from dstop.doctor.evidence.facts import AllocationFailure, Setting, Sign, StackFrame, Trace
+    from dstop.doctor.evidence.memory import Memory
 
 _EPOCH = re.compile(r"(?i)\bepoch\s{0,2}[:\[=#]?\s{0,2}(\d{1,5})(?![\d.])")
 _STEP = re.compile(
@@ -102,7 +104,18 @@ class Case:
 
     @cached_property
     def failure(self) -> AllocationFailure | None:
-        """The allocation that failed first on a device; of the same moment, the one that says most."""
+        """The allocation that failed first on a device, with what a snapshot adds to its figures."""
+        told = self._told_failure
+        return None if told is None else completed(told, memory_of(self.found, told))
+
+    @cached_property
+    def memory(self) -> Memory | None:
+        """What a snapshot tells of the failure, or of a run that did not fail; None without one."""
+        return memory_of(self.found, self._told_failure)
+
+    @cached_property
+    def _told_failure(self) -> AllocationFailure | None:
+        """Of the failures of one moment, the one that says most."""
         real = [one for one in self.failures if not one.is_absurd] or list(self.failures)
         if not real:
             return None

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from dstop.doctor.case import Case
 from dstop.doctor.diagnose import diagnose
 from dstop.doctor.evidence.collect import Found, facts_of
+from dstop.doctor.questions.memories import disagreeing
 from dstop.doctor.sources.incidents import case_of_incidents, differing_settings, notes_of
+from dstop.doctor.sources.snapshots import FOUND, found_of, snapshot_of
 from dstop.pytorch.incident.place import is_incident_name
 from dstop.pytorch.incident.read import read_incident
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from dstop.doctor.evidence.memory import Memory
     from dstop.doctor.sources.nearby import Nearby
+    from dstop.doctor.sources.snapshots import Bounds
     from dstop.doctor.text.values import LogText
     from dstop.model.diagnosis import Report
     from dstop.pytorch.incident.values import Incident
@@ -29,22 +33,39 @@ def report_of(
     environment: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     cards: Callable[[], Source] | None = None,
+    *,
+    memories: Sequence[Memory] = (),
+    bounds: Bounds = FOUND,
 ) -> Report:
-    """Diagnose logs and incidents together: incidents first, whose figures are exact."""
-    case = case_of_incidents(incidents)
+    """Diagnose logs, incidents and snapshots together: incidents first, whose figures are exact.
+
+    Args:
+        logs: of one job.
+        incidents: that it left.
+        environment: of its process, where it is known.
+        notes: for the report.
+        cards: gives the cards as they are now.
+        memories: of the snapshots that were named.
+        bounds: for the snapshots of the incidents.
+    """
+    told = [*notes, *differing_settings(incidents), *notes_of(incidents)]
+    case = case_of_incidents(incidents, lambda incident: snapshot_of(incident, bounds, told))
     found: list[Found] = list(case.found)
     order = sum(one.lines + 2 for one in found)
-    told = [*notes, *differing_settings(incidents), *notes_of(incidents)]
     for log in logs:
         found.append(facts_of(log, order))
         order += len(log.lines) + 1
         told += [f"{log.name}: {note}" for note in log.notes]
+    for memory in memories:
+        found.append(found_of(memory, order, others=found))
+        order += 2
     if cards is not None:
         from dstop.doctor.sources.live import cards_now  # noqa: PLC0415 - a log of elsewhere needs no driver
 
         now = cards_now(cards, order)
         found += [] if now is None else [now]
-    return diagnose(Case(found, environment or case.environment), notes=told)
+    case = Case(found, environment or case.environment)
+    return diagnose(case, notes=[*told, *disagreeing(found, case.failure)])
 
 
 def incident_at(path: Path) -> Incident | None:

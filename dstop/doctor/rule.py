@@ -74,6 +74,8 @@ class Rule(Value):
     """Logs for which this rule comes first."""
     near_miss: tuple[str, ...] = ()
     """Logs that look alike, for which it does not fire."""
+    is_of_snapshots: bool = False
+    """Only a memory snapshot can answer it: its examples are in its tests, for no log tells enough."""
     watch: Callable[[Scene], list[Finding]] | None = None
     """The same question put to a running machine; None where only a crash can answer it."""
 

@@ -43,9 +43,10 @@ def diagnosed(run: Sequence[Incident]) -> Report:
         DstopError: when it fails; that is a bug, but none of the figures on the screen.
     """
     from dstop.doctor.read import report_of  # noqa: PLC0415 - all rules are loaded for it
+    from dstop.doctor.sources.snapshots import SCREEN  # noqa: PLC0415 - as above
 
     try:
-        return report_of((), run)
+        return report_of((), run, bounds=SCREEN)
     except Exception as error:
         where = run[-1].directory
         raise DstopError(f"the doctor failed: {error!r}", fix=f"dstop doctor {where} says where") from error

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dstop.doctor.evidence.facts import Setting
+    from dstop.doctor.evidence.memory import Memory
     from dstop.doctor.evidence.stream import Stream
     from dstop.doctor.text.values import LogText
 
@@ -38,6 +39,8 @@ class Found(Value):
     signs: tuple[Sign, ...] = ()
     traces: tuple[Trace, ...] = ()
     settings: tuple[Setting, ...] = ()
+    memory: Memory | None = None
+    """Of a snapshot."""
 
 
 def facts_of(log: LogText, first_order: int = 0) -> Found:

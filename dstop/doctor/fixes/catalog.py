@@ -160,6 +160,7 @@ CATALOG: dict[str, Entry] = {
     "upgrade_version": Entry("Version that carries the fix", 3, "a new version"),
     "use_prequantized_checkpoint": Entry("Load an already quantized checkpoint", 3, "a little accuracy"),
     "use_smaller_model": Entry("A smaller model, or a smaller quantization", 4, "quality"),
+    "smaller_workspaces": Entry("Give cuBLAS smaller workspaces, or clear them", 0, "a little speed"),
     "vae_tiling": Entry("Tiled VAE", 1, "slower decoding, seldom a seam"),
     "wrap_per_layer": Entry("Shard layer by layer instead of the whole model", 3, "a few lines of code"),
     "zero3_offload": Entry("ZeRO-3 / CPU offload", 3, "slower steps"),

@@ -200,6 +200,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     "zero_grad_set_to_none": {"": "optimizer.zero_grad(set_to_none=True)"},
     "lower_roundup_divisions": {"": "export PYTORCH_CUDA_ALLOC_CONF=roundup_power2_divisions:8"},
     "limit_all_gathers": {"": "FSDP(model, limit_all_gathers=True)  # and TORCH_NCCL_AVOID_RECORD_STREAMS=1"},
+    "smaller_workspaces": {
+        "": "export CUBLAS_WORKSPACE_CONFIG=:16:8  # or torch._C._cuda_clearCublasWorkspaces() before the peak"
+    },
     "wrap_per_layer": {"": "for block in model.layers: fully_shard(block)"},
     "raise_ulimit_virtual": {"": "ulimit -v unlimited"},
     "break_cycles": {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dstop.doctor.fixes.catalog import CATALOG
 from dstop.doctor.fixes.commands import command_for
+from dstop.doctor.questions.replayed import asked, recovers_bytes, refuted
 from dstop.model.diagnosis import Fix
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ def prescribe(
 ) -> tuple[Fix, ...]:
     """Give the fixes in this order, but those that are known not to be enough behind the others.
 
+    Where a snapshot's requests were replayed under a fix, that figure goes before every computed one, and an allocator
+    setting under which they do not fit is not given at all.
+
     Args:
         case: what happened; its framework decides how a fix is written.
         ids: of the catalog, the best first.
@@ -33,15 +37,18 @@ def prescribe(
         short_bytes: what was missing; by default what the case's balance says.
     """
     short = case.balance.short_bytes if short_bytes is None else short_bytes
+    ids = tuple(name for name in dict.fromkeys(ids) if not refuted(case, name))
+    replayed = {name: recovers_bytes(case, verdict) for name in ids if (verdict := asked(case, name))}
+    recovers = {**(recovers or {}), **replayed}
     fixes = [
         Fix(
             id=name,
             title=(titles or {}).get(name) or CATALOG[name].title,
             command=(commands or {}).get(name) or command_for(case, name),
-            recovers_bytes=(recovers or {}).get(name),
+            recovers_bytes=recovers.get(name),
             short_bytes=short,
             cost=CATALOG[name].cost,
         )
-        for name in dict.fromkeys(ids)
+        for name in ids
     ]
     return tuple(sorted(fixes, key=lambda fix: fix.is_enough is False))

@@ -57,13 +57,21 @@ _WORDS: tuple[tuple[str, str], ...] = (
 
 
 def phase_of(case: Case) -> str:
-    """Name the phase, by messages that tell it, then by the frames of the failure, then by words around."""
-    return _by_messages(case) or _by_frames(case) or _by_words(case.text)
+    """Name the phase, by messages that tell it, by the frames of the failure, by a snapshot, then by words around."""
+    return _by_messages(case) or _by_frames(case) or _by_memory(case) or _by_words(case.text)
 
 
 def _by_frames(case: Case) -> str | None:
     shown = "\n".join(f"{frame.file}:{frame.function}:{frame.code}" for frame in case.frames)
     return next((phase for phase, expression in _PHASES if shown and re.search(expression, shown)), None)
+
+
+def _by_memory(case: Case) -> str | None:
+    """Give the phase of the last allocation before the failure: autograd's own threads have no frames to go by."""
+    memory = case.memory
+    if memory is None or memory.failure is None or memory.moment.phase == "other":
+        return None
+    return memory.moment.phase
 
 
 def _by_words(text: str) -> str:

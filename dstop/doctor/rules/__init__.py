@@ -22,6 +22,7 @@ _NAMES = [
     "gradients_kept",
     "rounding_waste",
     "awaited_blocks",
+    "library_workspaces",
     "reference_cycles",
     "evaluation_keeps",
     "checkpoint_copy",

@@ -5,7 +5,7 @@ What it means
     has passed it. While the host runs ahead, freed blocks pile up: active, and allocated to nobody.
 
 Evidence
-    `memory_summary` or a black box tells more active than allocated memory, by more than what was short and a tenth of it.
+    `memory_summary`, a black box or a snapshot tells more active than allocated memory, by more than what was short and a tenth of it.
 
 Fix
     `limit_all_gathers=True`, `TORCH_NCCL_AVOID_RECORD_STREAMS=1`, fewer prefetches (pytorch#83917 and #98354: 38.8 to 8.0 GB

@@ -9,6 +9,8 @@ Evidence
     backward pass, or nothing tells another phase. `2.00 MiB` and `20.00 MiB` are the allocator's own segment sizes: such a
     request says that the card is full, and nothing about the line that failed.
 
+    A snapshot tells what was live by what it is for, and its requests are replayed with a smaller batch.
+
 Fix
     Halve the micro-batch and double the accumulation: the global batch, and so the result, stays. Checkpointing keeps about
     2 bytes x batch x sequence x hidden a layer instead of all its activations (Korthikanti et al., arXiv 2205.05198).
@@ -32,6 +34,8 @@ from dstop.doctor.questions.arithmetic import (
 from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.questions.engines import is_engine
 from dstop.doctor.questions.frameworks import IMAGE_GENERATORS
+from dstop.doctor.questions.remembering import live_lines
+from dstop.doctor.questions.replayed import asked, surely_fits, verdict_lines
 from dstop.doctor.rule import DEFAULT, FITS, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 
@@ -43,6 +47,9 @@ _PROGRAMS = frozenset(
     ("relion", "blender", "julia", "cupy", "rmm", "numba", "nvrm", "directml", "mxnet", "onnxruntime")
 )
 """Refusals of programs that are no training loop."""
+_OF_BATCH = ("activations", "logits", "temporaries", "input")
+_MUCH, _LITTLE = 0.4, 0.1
+"""Of what is live: from where on the batch is to blame, and below which it is not."""
 _STRENGTH = {
     "backward": FITS,
     "forward": FITS - 6,
@@ -64,8 +71,9 @@ def _examine(case: Case) -> Assessment | None:
     strength = _STRENGTH.get(case.phase, DEFAULT)
     if failure.tried_bytes is None and failure.total_bytes is None:
         strength -= 4
-    evidence = [*failure_lines(case), *rank_lines(case)]
-    against: list[str] = []
+    strength = _remembered(case, strength)
+    proof, against = verdict_lines(case, ("reduce_batch", "grad_checkpointing"))
+    evidence = [*failure_lines(case), *live_lines(case), *proof, *rank_lines(case)]
     cached = failure.reserved_unallocated_bytes
     if cached is not None and failure.tried_bytes is not None and cached < failure.tried_bytes:
         against.append(
@@ -83,6 +91,20 @@ def _examine(case: Case) -> Assessment | None:
     )
 
 
+def _remembered(case: Case, strength: int) -> int:
+    """Let a snapshot speak where it knows what most of the memory is for."""
+    memory = case.memory
+    if memory is None or not memory.live_bytes or not (memory.is_of_failure or memory.failure is not None):
+        return strength
+    live = memory.live_bytes
+    if memory.share("unknown") > live // 2:
+        return strength
+    part = memory.share(*_OF_BATCH) / live
+    if part >= _MUCH and case.phase not in {"eval", "inference"}:
+        return max(strength, FITS + 2)
+    return min(strength, DEFAULT) if part < _LITTLE else strength
+
+
 def _prescribed(case: Case) -> tuple[Fix, ...]:
     """Put figures to the batch and to checkpointing where the log names what they are computed from."""
     activations, batch = activation_bytes(case), case.number("batch")
@@ -91,7 +113,10 @@ def _prescribed(case: Case) -> tuple[Fix, ...]:
     titles: dict[str, str] = {}
     if activations is not None and batch and batch > 1:
         recovers["reduce_batch"] = int(activations * (1 - max(1, batch // 2) / batch))
-    if fits is not None and batch:
+    verdict = asked(case, "reduce_batch")
+    if verdict is not None and surely_fits(verdict):
+        titles["reduce_batch"] = f"Smaller batch: {verdict.what} fits, by a replay of the recorded requests"
+    elif fits is not None and batch:
         titles["reduce_batch"] = (
             f"Smaller batch: by a linear model of activations {fits} fits, {batch} does not"
         )

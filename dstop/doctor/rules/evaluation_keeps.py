@@ -6,7 +6,8 @@ What it means
 
 Evidence
     The frames are of an evaluation loop: `nested_concat` and `pad_across_processes` accumulate predictions, `compute_metrics`
-    waits for them; a validation step whose frames know no `no_grad`.
+    waits for them; a validation step whose frames know no `no_grad`. A snapshot tells how much of what evaluation made it still
+    holds, and by which line.
 
 Fix
     `torch.inference_mode()` around it; move outputs to the host every few steps (`eval_accumulation_steps`), or reduce logits to
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.questions.frameworks import ENGINES
+from dstop.doctor.questions.remembering import kept_line, live_lines
 from dstop.doctor.rule import FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from dstop.doctor.case import Case
 
 _KEEPS = r"nested_concat|nested_gather|nested_truncate|torch_pad_and_concatenate|pad_across_processes|preds_host|EvalLoopContainer|all_(?:preds|outputs|logits)|gather_for_metrics|torchmetrics|dim_zero_cat|outputs\.append|\.append\(|torch\.cat\("
+_MUCH = 0.4
+"""Of what is live."""
 _GRADIENT = r"saved_tensors|requires_grad|autograd"
 
 
@@ -38,7 +42,10 @@ def _examine(case: Case) -> Assessment | None:
     if failure is None or failure.is_absurd or case.framework in ENGINES or case.phase != "eval":
         return None
     keeper = case.in_frames(_KEEPS)
-    evidence = [*failure_lines(case), *rank_lines(case)]
+    evidence = [*failure_lines(case), *live_lines(case), *rank_lines(case)]
+    memory = case.memory
+    if memory is not None and memory.evaluated.size_bytes:
+        evidence.append(kept_line(memory, "of what evaluation made is still held", memory.evaluated))
     if keeper is not None:
         says = f"{keeper.function} keeps what every batch gave ({keeper.file}:{keeper.line})"
         evidence.append(Evidence(source=str(failure.place), says=says))
@@ -57,6 +64,8 @@ def _examine(case: Case) -> Assessment | None:
         is not None
     )
     strength = SUGGESTS + 6 if knows else FITS
+    if memory is not None and not knows and memory.share("activations") >= _MUCH * memory.live_bytes:
+        strength = FITS + 6  # without gradients nothing is kept for a backward pass
     first = (
         ("eval_accumulation_steps", "reduce_eval_batch")
         if knows

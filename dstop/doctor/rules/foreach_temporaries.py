@@ -5,7 +5,8 @@ What it means
     the parameters while they do. The step that fitted for one tensor at a time does not fit so.
 
 Evidence
-    The failing frames are `_multi_tensor_*` or `torch._foreach_*`, in a step that makes no states.
+    The failing frames are `_multi_tensor_*` or `torch._foreach_*`, in a step that makes no states. A snapshot tells how much the
+    running step holds for itself.
 
 Fix
     `fused=True` (no temporaries), or `foreach=False`. It saves about one copy of the parameters (PyTorch tutorial, "How to save
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.questions.arithmetic import weights_bytes
 from dstop.doctor.questions.asking import failure_lines, rank_lines
+from dstop.doctor.questions.remembering import kept_line
 from dstop.doctor.rule import PROVEN, Assessment, Rule
 
 if TYPE_CHECKING:
@@ -41,10 +43,21 @@ def _examine(case: Case) -> Assessment | None:
         "optimizer_8bit",
         "lora",
         "zero3_offload",
-        recovers={"fused_optimizer": weights_bytes(case)},
+        recovers={"fused_optimizer": _temporaries_bytes(case)},
     )
-    evidence = (*failure_lines(case), *rank_lines(case))
-    return Assessment(strength=PROVEN + 4, evidence=evidence, at=failure.place, fixes=fixes)
+    evidence = [*failure_lines(case), *rank_lines(case)]
+    memory = case.memory
+    if memory is not None and memory.updating.size_bytes:
+        evidence.append(kept_line(memory, "is temporaries of this optimizer's step", memory.updating))
+    return Assessment(strength=PROVEN + 4, evidence=tuple(evidence), at=failure.place, fixes=fixes)
+
+
+def _temporaries_bytes(case: Case) -> int | None:
+    """Give what the step holds and asks for, by the snapshot; without one a copy of the weights."""
+    memory, failure = case.memory, case.failure
+    if memory is None or failure is None or not memory.updating.size_bytes:
+        return weights_bytes(case)
+    return memory.updating.size_bytes + (failure.tried_bytes or 0)
 
 
 RULE = Rule(

@@ -5,7 +5,8 @@ What it means
     stays through the next forward pass, where the activations peak.
 
 Evidence
-    The call stands in the traceback or in the log of a run that failed in the forward or backward pass.
+    The call stands in the traceback or in the log of a run that failed in the forward or backward pass; or a snapshot has
+    gradients of an earlier step live in this one's forward pass, as large as what was short.
 
 Fix
     `zero_grad(set_to_none=True)`, the default since PyTorch 2.0; or the optimizer's step in the backward pass, which frees each
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.questions.arithmetic import weights_bytes
 from dstop.doctor.questions.asking import failure_lines, rank_lines, told_by
+from dstop.doctor.questions.remembering import kept_line
 from dstop.doctor.rule import FITS, Assessment, Rule
 
 if TYPE_CHECKING:
@@ -29,13 +31,22 @@ if TYPE_CHECKING:
 
 
 def _examine(case: Case) -> Assessment | None:
-    failure, sign = case.failure, case.first("torch.gradients_kept")
-    if failure is None or sign is None or case.phase in {"load", "save", "eval"}:
+    failure, sign, memory = case.failure, case.first("torch.gradients_kept"), case.memory
+    short = case.balance.short_bytes
+    held = 0 if memory is None else memory.old_gradients.size_bytes
+    if failure is None or case.phase in {"load", "save", "eval"}:
         return None
-    recovers = {"zero_grad_set_to_none": weights_bytes(case)}
+    if sign is None and (not short or held < short):
+        return None
+    seen = (
+        [kept_line(memory, "of gradients is from an earlier step", memory.old_gradients)]
+        if memory and held
+        else []
+    )
+    recovers = {"zero_grad_set_to_none": held or weights_bytes(case)}
     return Assessment(
         strength=FITS + 3,
-        evidence=(*failure_lines(case), told_by(sign), *rank_lines(case)),
+        evidence=(*failure_lines(case), *([told_by(sign)] if sign else []), *seen, *rank_lines(case)),
         at=failure.place,
         fixes=prescribe(
             case, "zero_grad_set_to_none", "reduce_batch", "grad_checkpointing", recovers=recovers

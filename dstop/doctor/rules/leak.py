@@ -6,7 +6,8 @@ What it means
 
 Evidence
     Readings of used memory in the log rise and do not fall; or the run has passed at least one whole epoch, so that every sample
-    had its turn, and fails now; or an inference loop fails after calls that fitted, with no `no_grad` around it.
+    had its turn, and fails now; or an inference loop fails after calls that fitted, with no `no_grad` around it. A snapshot names
+    the line that holds more at the end of each step, and its requests are replayed without what it kept.
 
 Fix
     `.item()` or `.detach()` before anything is kept; move what must be kept to the host; `torch.inference_mode()` around what
@@ -26,16 +27,26 @@ from dstop.doctor.live.leak import watch
 from dstop.doctor.questions.arithmetic import gib
 from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.questions.frameworks import ENGINES
+from dstop.doctor.questions.remembering import growth_line, site_text
+from dstop.doctor.questions.replayed import asked, surely_fits, verdict_lines
 from dstop.doctor.questions.series import growth_in
 from dstop.doctor.rule import DEFAULT, FITS, PROVEN, SUGGESTS, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 
 if TYPE_CHECKING:
     from dstop.doctor.case import Case
+    from dstop.doctor.evidence.memory import Memory
+    from dstop.model.study import Growth
+
+_PART, _DUMP_PART = 0.05, 0.02
+"""Of what is live: below this, what grows did not fill the card; and is not worth a word where nothing failed."""
 
 
 def _examine(case: Case) -> Assessment | None:
     failure = case.failure
+    seen = _seen(case)
+    if seen is not None:
+        return _remembered(case, *seen)
     if (
         failure is None
         or failure.is_absurd
@@ -74,6 +85,32 @@ def _examine(case: Case) -> Assessment | None:
         return None
     return Assessment(
         strength=strength, evidence=tuple(evidence), at=failure.place, fixes=prescribe(case, *_fixes(case))
+    )
+
+
+def _seen(case: Case) -> tuple[Memory, list[Growth]] | None:
+    """Give what grows in a snapshot, where it has grown to something that matters."""
+    memory = case.memory
+    if memory is None:
+        return None
+    part = _DUMP_PART if case.failure is None else _PART
+    grown = sum(growth.held_bytes[-1] - growth.held_bytes[0] for growth in memory.growth)
+    return (memory, list(memory.growth[:3])) if grown and grown >= part * memory.live_bytes else None
+
+
+def _remembered(case: Case, memory: Memory, growth: list[Growth]) -> Assessment:
+    """Answer with the line that keeps, and whether the run had fitted without."""
+    proof, against = verdict_lines(case, ("fix_leak_detach",))
+    lines = [growth_line(memory, each) for each in growth]
+    verdict = asked(case, "fix_leak_detach")
+    is_cause = case.failure is None or (verdict is not None and surely_fits(verdict))
+    return Assessment(
+        strength=PROVEN + (6 if is_cause else 0),
+        evidence=(*failure_lines(case), *lines, *proof, *rank_lines(case)),
+        against=tuple(against),
+        at=memory.place if case.failure is None else case.failure.place,
+        title=f"Memory of earlier steps is never released: {site_text(growth[0].site)}",
+        fixes=prescribe(case, *_fixes(case)),
     )
 
 

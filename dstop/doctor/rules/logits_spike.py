@@ -7,7 +7,7 @@ What it means
 Evidence
     The frames are `cross_entropy`, `log_softmax`, `lm_head`, log-probabilities or an upcast of logits, and the request is large;
     or its bytes factor into tokens x vocabulary x {2, 4} with the figures of the log. An engine's sampler warm-up is the same
-    tensor with `max_num_seqs` rows.
+    tensor with `max_num_seqs` rows. A snapshot adds what is held already: the first copy, when the second is refused.
 
 Fix
     Compute the loss in slices or with a fused kernel (the tensor never exists as a whole), keep logits of the needed positions
@@ -26,6 +26,7 @@ from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.questions.arithmetic import gib, is_any_request
 from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.questions.engines import is_engine
+from dstop.doctor.questions.remembering import kept_line
 from dstop.doctor.questions.shapes import inductor_logits, logits_shape
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
 from dstop.model.diagnosis import Evidence
@@ -67,6 +68,8 @@ def _examine(case: Case) -> Assessment | None:
     if shape is not None:
         strength = max(strength, PROVEN if frame is not None else FITS + 2)
         evidence.append(Evidence(source=str(failure.place), says=f"{gib(failure.tried_bytes)} = {shape}"))
+    if case.memory is not None and case.memory.logits.size_bytes:
+        evidence.append(kept_line(case.memory, "of logits and loss is live already", case.memory.logits))
     return Assessment(
         strength=strength,
         evidence=tuple(evidence),

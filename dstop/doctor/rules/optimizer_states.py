@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.questions.arithmetic import gib, training_state_bytes, weights_bytes
 from dstop.doctor.questions.asking import failure_lines, rank_lines
+from dstop.doctor.questions.remembering import live_lines
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 
@@ -36,7 +37,7 @@ def _examine(case: Case) -> Assessment | None:
     failure = case.failure
     if failure is None or failure.is_absurd or case.phase not in _TRAINS:
         return None
-    evidence = [*failure_lines(case), *rank_lines(case)]
+    evidence = [*failure_lines(case), *live_lines(case), *rank_lines(case)]
     states, total = training_state_bytes(case), failure.total_bytes
     is_training = case.phase in {"backward", "training", "optimizer"} or case.says(
         r"(?i)\btrain(?:er|ing)?\b|optimizer|finetun"

@@ -5,7 +5,8 @@ What it means
     even while nothing of it is in use. One graph a shape makes one pool a shape.
 
 Evidence
-    PyTorch 2.4 and newer print how much is "allocated in private pools"; it is a good part of the card.
+    PyTorch 2.4 and newer print how much is "allocated in private pools"; it is a good part of the card. A snapshot tells the
+    pools, and what lies idle in them.
 
 Fix
     Fewer shapes to capture, `mode="default"` instead of `"reduce-overhead"`, or no graphs.
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.questions.arithmetic import gib
 from dstop.doctor.questions.asking import failure_lines, rank_lines
+from dstop.doctor.questions.remembering import told
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
 from dstop.model.diagnosis import Evidence
 
@@ -32,9 +34,11 @@ _PART, _MUCH = 0.1, 0.3
 
 def _examine(case: Case) -> Assessment | None:
     failure = case.failure
-    if failure is None or not failure.private_pool_bytes or not failure.total_bytes:
+    if failure is None or not failure.private_pool_bytes:
         return None
-    share = failure.private_pool_bytes / failure.total_bytes
+    # A snapshot alone does not know the card; what the process could have had is what it had, and what was free.
+    total = failure.total_bytes or (failure.reserved_bytes or 0) + (failure.free_bytes or 0)
+    share = failure.private_pool_bytes / total if total else 0.0
     if share < _PART:
         return None
     says = f"{gib(failure.private_pool_bytes)} is in private pools of CUDA graphs ({100 * share:.0f} % of the card)"
@@ -47,6 +51,7 @@ def _examine(case: Case) -> Assessment | None:
         evidence=(
             *failure_lines(case),
             Evidence(source=str(failure.place), says=says, value=failure.private_pool_bytes),
+            *_pools(case),
             *rank_lines(case),
         ),
         at=failure.place,
@@ -59,6 +64,19 @@ def _examine(case: Case) -> Assessment | None:
             recovers=recovers,
         ),
     )
+
+
+def _pools(case: Case) -> list[Evidence]:
+    memory = case.memory
+    if memory is None or not memory.is_of_failure or not memory.blocks.private_reserved_bytes:
+        return []
+    blocks = memory.blocks
+    idle = blocks.private_reserved_bytes - blocks.private_allocated_bytes
+    pools = (
+        "1 private pool has" if blocks.private_pools == 1 else f"{blocks.private_pools} private pools have"
+    )
+    says = f"{pools} {gib(blocks.private_reserved_bytes)} reserved, {gib(idle)} of it idle and of no use to anything else"
+    return [told(memory, says, blocks.private_reserved_bytes)]
 
 
 RULE = Rule(

@@ -5,7 +5,7 @@ What it means
     with 1. What is rounded away is allocated and used by nobody.
 
 Evidence
-    `memory_summary` tells what live tensors asked for beside what they were given: the difference is at least 5 % of it, and
+    `memory_summary`, a black box or a snapshot tells what live tensors asked for beside what they were given: the difference is at least 5 % of it, and
     more than what was short.
 
 Fix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dstop.doctor.case import Case
@@ -12,21 +13,31 @@ from dstop.doctor.text.read import log_of_text, read_log
 from dstop.errors import DstopError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from dstop.doctor.evidence.memory import Memory
     from dstop.pytorch.incident.values import DeviceStats, Exit, Incident, ThreadStack
 
 _BELOW = 0.98
 """A total that is this much below the card's is a limit of the process."""
 
 
-def case_of_incidents(incidents: Sequence[Incident]) -> Case:
-    """Make a case of what one run left: the black boxes of its processes, oldest first, and how it ended."""
+def case_of_incidents(
+    incidents: Sequence[Incident], memory_of: Callable[[Incident], Memory | None] | None = None
+) -> Case:
+    """Make a case of what one run left: the black boxes of its processes, oldest first, and how it ended.
+
+    Args:
+        incidents: of one run.
+        memory_of: reads the snapshot of the black box that failed first, of that one alone; None reads none.
+    """
     found: list[Found] = []
     order = 0
     for incident in sorted(incidents, key=lambda one: one.at_ns or 0):
+        unread = all(one.memory is None for one in found)
         for one in _found(incident, order):
-            found.append(one)
+            memory = memory_of(incident) if memory_of is not None and unread and one.failures else None
+            found.append(one if memory is None else replace(one, memory=replace(memory, order=order + 1)))
             order += one.lines + 2
     environment = next((one.environment for one in incidents if one.environment), {})
     return Case(found, environment)

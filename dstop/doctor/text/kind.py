@@ -26,10 +26,10 @@ _STRANGERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"%PDF-", "a PDF", "copy the log out of it as text"),
     (0, b"\x89PNG", "a picture", "copy the log's text; a picture of it cannot be read"),
     (0, b"\xff\xd8\xff", "a picture", "copy the log's text; a picture of it cannot be read"),
-    (0, b"\x80\x02", "a pickle", "give the log of the run as text"),
-    (0, b"\x80\x03", "a pickle", "give the log of the run as text"),
-    (0, b"\x80\x04\x95", "a pickle", "give the log of the run as text"),
-    (0, b"\x80\x05\x95", "a pickle", "give the log of the run as text"),
+    (0, b"\x80\x02", "a pickle", "if it is a memory snapshot, name its file: a pipe is read as a log"),
+    (0, b"\x80\x03", "a pickle", "if it is a memory snapshot, name its file: a pipe is read as a log"),
+    (0, b"\x80\x04\x95", "a pickle", "if it is a memory snapshot, name its file: a pipe is read as a log"),
+    (0, b"\x80\x05\x95", "a pickle", "if it is a memory snapshot, name its file: a pipe is read as a log"),
 )
 _CONTROLS = bytes(code for code in (*range(1, 32), 127) if code not in b"\t\n\r\b\f\x1b\x07\x0b")
 _MOST_CONTROLS = 0.05

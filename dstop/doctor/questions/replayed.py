@@ -1,0 +1,100 @@
+"""Would it have fitted? What the replay of a snapshot's requests says of a fix, and what that makes of the fix.
+
+The replay may be off, and its verdict says by how much; what lies within that is not decided by it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.doctor.questions.arithmetic import gib
+from dstop.model.diagnosis import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dstop.doctor.case import Case
+    from dstop.model.study import Verdict
+
+CHANGES: dict[str, tuple[str, ...]] = {
+    "expandable_segments": ("expandable",),
+    "max_split_size": ("max_split=128",),
+    "reduce_batch": ("batch=x0.75", "batch=x0.5"),
+    "grad_checkpointing": ("checkpointing",),
+    "fix_leak_detach": ("no-leak",),
+}
+"""Fix -> the changes that stand for it, the mildest first."""
+_SETTINGS = frozenset(("expandable_segments", "max_split_size"))
+"""A setting fits or does not; of a batch there is always a smaller one."""
+
+
+def asked(case: Case, fix: str) -> Verdict | None:
+    """Give the verdict on a fix: of the mildest change that surely fits, else of the strongest; None without any."""
+    memory, failure = case.memory, case.failure
+    if memory is None or failure is None or memory.failure is None:
+        return None
+    verdict = None
+    for change in CHANGES.get(fix, ()):
+        verdict = memory.replay(change)
+        if verdict is not None and surely_fits(verdict):
+            return verdict
+    return verdict
+
+
+def surely_fits(verdict: Verdict) -> bool:
+    """Whether all fits with more to spare than the replay may be off."""
+    return verdict.fits is True and (verdict.headroom_bytes or 0) >= verdict.error_bytes
+
+
+def surely_fails(verdict: Verdict) -> bool:
+    """Whether more is missing than the replay may be off."""
+    return verdict.fits is False and verdict.short_bytes > verdict.error_bytes
+
+
+def refuted(case: Case, fix: str) -> bool:
+    """Whether the replay shows that a setting would not have helped: such advice is not given."""
+    if fix not in _SETTINGS:
+        return False
+    verdict = asked(case, fix)
+    return verdict is not None and surely_fails(verdict)
+
+
+def recovers_bytes(case: Case, verdict: Verdict) -> int | None:
+    """Give what a change frees of what was short; None where the replay does not decide it."""
+    short = case.balance.short_bytes
+    if short is None:
+        return None
+    if surely_fits(verdict):
+        return short + (verdict.headroom_bytes or 0)
+    return max(0, short - verdict.short_bytes) if surely_fails(verdict) else None
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """Write a verdict with its figures, and by how much it may be off."""
+    off = f"; the replay may be off by {gib(verdict.error_bytes)}" if verdict.error_bytes else ""
+    need = verdict.peak_reserved_bytes + verdict.short_bytes
+    of = "" if verdict.capacity_bytes is None else f" of {gib(verdict.capacity_bytes)}"
+    head = f"replayed with {verdict.what}: the same requests need {gib(need)}{of}"
+    if surely_fits(verdict):
+        return f"{head}: it would have fitted, {verdict.until}{off}"
+    if surely_fails(verdict):
+        return f"{head}: it would not have fitted, {gib(verdict.short_bytes)} short{off}"
+    return f"{head}: too close to call{off}"
+
+
+def verdict_lines(case: Case, fixes: Iterable[str]) -> tuple[list[Evidence], list[str]]:
+    """Give what the replay says of these fixes: for them as evidence, against them as words."""
+    memory = case.memory
+    said: list[Evidence] = []
+    against: list[str] = []
+    for fix in fixes:
+        verdict = asked(case, fix)
+        if verdict is None or memory is None or verdict.fits is None:
+            continue
+        if surely_fails(verdict):
+            against.append(verdict_text(verdict))
+        else:
+            said.append(
+                Evidence(source=str(memory.place), says=verdict_text(verdict), value=verdict.headroom_bytes)
+            )
+    return said, against
