@@ -17,6 +17,7 @@ from dstop.errors import AttachError
 from dstop.pytorch.guests import LiveGuests
 from dstop.pytorch.target import find_target
 from dstop.testing.allocator_laws import allocator_laws
+from dstop.ui.recording.reading import read_guest
 
 PATIENCE_S = 60
 HOOK = Path(dstop.__file__).parent / "pytorch" / "hook.py"
@@ -167,3 +168,17 @@ def test_a_process_that_was_attached_to_is_asked_from_then_on(cudasim):
         guests.ask([])
         assert guests.answers() == {}
         assert guests._attached == {}
+
+
+def test_a_snapshot_for_the_screen_is_read_with_names_and_leaves_no_file(cudasim, tmp_path, monkeypatch):
+    """What `S` does: the process writes, the screen reads, and the private folder is gone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    told = []
+    with _training(cudasim) as (guests, _, me):
+        _step(guests, me)
+        (study,) = read_guest(guests, me, told.append)
+    assert "may stand still meanwhile" in told[0]
+    assert "in order" in told[-1]
+    assert list(tmp_path.iterdir()) == []
+    shares = {share.category: share for share in study.moment(study.events).shares}
+    assert shares["parameters"].exact_bytes == shares["parameters"].size_bytes > 4_000_000
