@@ -26,6 +26,7 @@ _MATTERS = 0.1
 _MOST_ROWS = 12
 _MOST_PINS = 8
 _NAME = 24
+_ASK = "--what-if expandable says whether it would have fitted."
 
 
 def file_lines(title: str, studies: Sequence[DeviceStudy], width: int) -> list[Line]:
@@ -87,20 +88,13 @@ def sentence_lines(text: str, width: int, role: str = "") -> list[Line]:
     return [fit_line(((f" {row}", role),), width) for row in rows]
 
 
-def failure_lines(device: int, failure: Failure, hole: int, begin_us: int | None, width: int) -> list[Line]:
-    """Say what was asked for in vain, what there was, and which line asked.
-
-    Args:
-        device: the number of the card.
-        failure: what failed.
-        hole: the largest free block that the request might have had when the snapshot was taken, in bytes.
-        begin_us: when the recording began.
-        width: cells.
-    """
+def failure_lines(study: DeviceStudy, failure: Failure, width: int) -> list[Line]:
+    """Say what was asked for in vain, what there was, why that was not enough, and which line asked."""
+    begin_us = study.time_us(0)
     when = ""
     if begin_us is not None and failure.time_us is not None and failure.time_us > begin_us:
         when = f" after {span_text(max(0, failure.time_us - begin_us))}"
-    title = f" cuda:{device} ran out of memory{when} (event {failure.event:,})"
+    title = f" cuda:{study.device} ran out of memory{when} (event {failure.event:,})"
     cached = max(0, failure.reserved_bytes - failure.live_bytes)
     held = (
         f"{amount_text(failure.live_bytes)} live of {amount_text(failure.reserved_bytes)} reserved, "
@@ -115,12 +109,7 @@ def failure_lines(device: int, failure: Failure, hole: int, begin_us: int | None
         width,
     )
     if cached >= failure.request_bytes:
-        lines += sentence_lines(
-            f"more was cached than was asked for, in pieces: the largest hole is {amount_text(hole)} "
-            "in the snapshot. --what-if expandable says whether it would have fitted.",
-            width,
-            "warn",
-        )
+        lines += sentence_lines(f"{_pieces(study, failure)} {_ASK}", width, "warn")
     if failure.own is not None:
         lines.append(fit_line(((" by ", ""), (place_text(failure.own, width - 4), "mine")), width))
         callers = callers_text(failure.own, failure.places, width - 4)
@@ -156,6 +145,16 @@ def fragment_lines(told: Fragmentation, width: int, *, failed: bool) -> list[Lin
     if pins:
         lines.append(fit_line(((" in the way: what keeps how much of a segment free", "label"),), width))
     return [*lines, *pins[:_MOST_PINS]]
+
+
+def _pieces(study: DeviceStudy, failure: Failure) -> str:
+    """Say why what was cached did not help; a snapshot that was taken later has the holes of later."""
+    hole = study.fragmentation.largest_hole_bytes
+    text = "more was cached than was asked for, in pieces that were too small"
+    if hole < failure.request_bytes:
+        return f"{text}: the largest hole is {amount_text(hole)}."
+    later = _count(study.events - failure.event - 1, "event")
+    return f"{text}; the snapshot was taken {later} later, with {amount_text(hole)} as its largest hole."
 
 
 def _rows(rows: Sequence[FreeRow], width: int) -> list[Line]:

@@ -32,6 +32,7 @@ _GRAPH_ROWS = 10
 _INDENT = 14
 """Callers stand under the bytes and the category of their site."""
 _ENOUGH_STEPS = 3
+_CLEARLY = 1.02
 MOST_SITES = 10_000
 """Stacks that are looked through for the reader's own lines."""
 _MOST_DEVICES = 2
@@ -117,7 +118,7 @@ def _high(study: DeviceStudy, width: int, top: int) -> list[Line]:
         return _moment(study, f"cuda:{study.device} at its peak", study.peak, width, top)
     position = study.failures[-1].event
     lines = _moment(study, "what was live then", position, width, top)
-    if study.live[study.peak] > study.live[position]:
+    if study.live[study.peak] > _CLEARLY * study.live[position]:
         most = bytes_text(int(study.live[study.peak]))
         lines += sentence_lines(f"the peak was before, with {most} live (--at peak)", width, "dim")
     return lines
@@ -128,8 +129,7 @@ def _failures(study: DeviceStudy, width: int) -> list[Line]:
     if not study.failures:
         return []
     last = study.failures[-1]
-    hole = study.fragmentation.largest_hole_bytes
-    lines = failure_lines(study.device, last, hole, study.time_us(0), width)
+    lines = failure_lines(study, last, width)
     earlier = len(study.failures) - 1
     if earlier:
         text = f"{earlier} earlier request{'s' if earlier > 1 else ''} failed, and the program went on."

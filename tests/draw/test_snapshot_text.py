@@ -17,7 +17,7 @@ from dstop.draw.own_code import by_own_code, callers_text
 from dstop.draw.snapshot_facts import failure_lines, fragment_lines, settings_text
 from dstop.draw.snapshot_text import Wanted, snapshot_lines
 from dstop.model.segment import Place
-from dstop.model.study import Failure, Growth, SiteUse, Verdict
+from dstop.model.study import Growth, SiteUse, Verdict
 from dstop.snapshot.compare import compare
 from dstop.snapshot.load import load_snapshot
 from dstop.snapshot.study import DeviceStudy, studies_of
@@ -212,24 +212,31 @@ def test_settings_are_written_as_they_are_set(told, text):
     assert settings_text(told) == text
 
 
-def test_more_cached_than_asked_for_is_explained():
-    """The largest hole says why, and a replay is offered; without it nothing of the kind is said."""
-    failure = Failure(
-        event=9,
-        time_us=None,
-        request_bytes=50 * MIB,
-        device_free_bytes=0,
-        live_bytes=GIB,
-        reserved_bytes=2 * GIB,
-        stream=0,
-    )
-    said = " ".join(plain(line).strip() for line in failure_lines(0, failure, 20 * MIB, None, 80))
-    assert "in pieces: the largest hole is 20 MiB" in said
-    assert "--what-if expandable" in said
-    little = replace(failure, live_bytes=2 * GIB - MIB)
-    said = " ".join(plain(line).strip() for line in failure_lines(0, little, 20 * MIB, None, 80))
-    assert "in pieces" not in said
-    assert "so 1 MiB was cached" in said or "so 1M was cached" in said
+def _failed(request):
+    """Give a recording with 104 MiB cached beside 24 live, in holes of 40 and 64 MiB, where this request fails."""
+    told = short_story(fails=True)
+    trace = told.traces[0]
+    size = trace.size.copy()
+    size[-1] = request
+    return DeviceStudy(replace(told, traces=(replace(trace, size=size),)), 0)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "says"),
+    [
+        (80 * MIB, "in pieces that were too small: the largest hole is 64 MiB."),
+        (60 * MIB, "the snapshot was taken 0 events later, with 64 MiB as its largest hole."),
+        (512 * MIB, None),
+    ],
+    ids=["pieces", "later", "little"],
+)
+def test_more_cached_than_asked_for_is_explained(request_bytes, says):
+    """The largest hole says why, unless it is of a later moment; where less was cached, nothing is said of it."""
+    study = _failed(request_bytes)
+    said = " ".join(plain(line).strip() for line in failure_lines(study, study.failures[0], 80))
+    assert "24 MiB live of 128 MiB reserved, so 104 MiB was cached" in said
+    assert ("--what-if expandable" in said) == (says is not None)
+    assert says is None or says in said
 
 
 def test_free_memory_without_anybody_in_the_way_is_one_sentence():
