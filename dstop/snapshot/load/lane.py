@@ -163,7 +163,7 @@ class Lane:
         for raw, number in zip(fields.get(NUMBER, ()), stack.tolist(), strict=False):
             if raw:
                 self._memo.put(number_of(raw), StackNumber(number))
-        self._refer(fields.get(REFERENCE, ()), row)
+        self._refer(fields.get(REFERENCE, []), row)
         for name in _TEXTS:
             self._settle(name, fields.get(name) or (layout.constants.get(name, b""),) * count, row)
         return count
@@ -185,24 +185,22 @@ class Lane:
     def _numbers(self, layout: Layout, fields: Fields, count: int) -> tuple[NDArray[np.int64], int]:
         """Give the numbers that the first objects of these events took, and how many numbers all of theirs took."""
         taken = np.full(count, len(layout.slots), np.int64)
-        if "stack" in layout.slots and (references := fields[REFERENCE]).count(None) < count:
-            taken -= np.fromiter((each is not None for each in references), bool, count)
+        if "stack" in layout.slots:
+            taken -= _present(fields[REFERENCE])
         if FIRST in fields:
             return np.fromiter(map(number_of, fields[FIRST]), np.int64, count), int(taken.sum())
         return np.cumsum(taken) - taken + self._memo.count, int(taken.sum())
 
-    def _refer(self, raw: Sequence[bytes | None], row: int) -> None:
+    def _refer(self, raw: list[bytes | None], row: int) -> None:
         """Find the stacks of events that refer to a list written before."""
-        at = [index for index, each in enumerate(raw) if each]
-        if not at:
+        at = np.flatnonzero(_present(raw))
+        if not len(at):
             return
         numbers = numbers_of([each for each in raw if each])
-        known = list(map(self._memo.known, numbers.tolist()))
         stacks = self._memo.stacks(numbers)
-        if any(each is not None for each in known):
-            for index, each in enumerate(known):
-                if each is not None:
-                    stacks[index] = self._events.stacks.frames(each)
+        for index, each in enumerate(map(self._memo.known, numbers.tolist())):
+            if each is not None:
+                stacks[index] = self._events.stacks.frames(each)
         # A view of the column, gone before the column grows.
         np.frombuffer(self._events.columns["stack"], np.int32)[row:][at] = stacks
 
@@ -260,6 +258,11 @@ class Lane:
             return None  # The list goes on.
         source.pos = found.end() + 1
         return self._stacks[raw]
+
+
+def _present(raw: list[bytes | None]) -> NDArray[np.bool_]:
+    """Say which took part."""
+    return np.array(raw, object).astype(bool)
 
 
 def _is_frame(found: object) -> bool:

@@ -17,6 +17,8 @@ from dstop.snapshot.load.parse import Run
 from dstop.snapshot.values import NO_STACK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from dstop.snapshot.load.columns import Events
@@ -33,6 +35,8 @@ class Memo:
     def __init__(self, events: Events) -> None:
         self._events = events
         self._objects: dict[int, object] = {}
+        self.known: Callable[[int], object | None] = self._objects.get
+        """Gives the object of a number if it was kept as one."""
         self.count = 0
         """The next number, where the pickle does not write it (MEMOIZE)."""
         self._newest = -1
@@ -127,10 +131,6 @@ class Memo:
         rows = np.frombuffer(self._row, np.int64)[at]
         stack = np.frombuffer(self._events.columns[LIST], np.int32)
         return np.where(right, stack[rows], np.int32(NO_STACK)).astype(np.int32)
-
-    def known(self, number: int) -> object | None:
-        """Give the object of a number if it was kept as one."""
-        return self._objects.get(number)
 
 
 DAMAGED = "dump it again: the file is damaged, or was made to harm"
