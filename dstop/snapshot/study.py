@@ -16,6 +16,7 @@ from dstop.snapshot.ledger import Account, accounts_of
 from dstop.snapshot.lives import BEFORE, Lives, lives_of
 from dstop.snapshot.own import own_place
 from dstop.snapshot.same_site import site_keys
+from dstop.snapshot.replay.baseline import Replayed, replay
 from dstop.snapshot.timeline import alive_at, live_bytes, peak_event, reserved_bytes
 from dstop.snapshot.values import NO_STACK, Action
 
@@ -55,6 +56,11 @@ class DeviceStudy:
     def fragmentation(self) -> Fragmentation:
         """What the free memory is good for at the end; its largest hole is for the last request that failed."""
         return fragmentation_of(self, self.failures[-1] if self.failures else None)
+
+    @cached_property
+    def replayed(self) -> Replayed:
+        """The recording replayed by a model of the allocator, and how well that gives what was recorded."""
+        return replay(self)
 
     @cached_property
     def live(self) -> NDArray[np.int64]:

@@ -6,13 +6,14 @@ followed as it was recorded. Everything else, and so every segment that is made,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dstop.model.study import Fidelity
 from dstop.model.value import Value
+from dstop.snapshot.replay.capacity import Capacity, capacity_of, device_bytes
 from dstop.snapshot.replay.furnish import as_it_was
 from dstop.snapshot.replay.model import SHARED, Allocator
 from dstop.snapshot.replay.plan import ASK, FREE, Plan, plan_of
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from dstop.snapshot.replay.blocks import Block
     from dstop.snapshot.study import DeviceStudy
     from dstop.snapshot.values import Trace
+
+_PROBED = 20_000
+"""So many operations tell how equal blocks are chosen between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -38,21 +42,59 @@ class Compared(Value):
     """How many blocks the model put at another address than the allocator did."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Replayed(Value):
+    """A recording, ready to be replayed under other conditions."""
+
+    plan: Plan
+    """With the order of equal blocks settled."""
+    capacity: Capacity
+    fidelity: Fidelity
+
+
 def fidelity_of(study: DeviceStudy) -> Fidelity:
     """Replay a recording under its own rules, and say how far the reserved bytes are off at its segment events."""
+    return study.replayed.fidelity
+
+
+def replay(study: DeviceStudy) -> Replayed:
+    """Replay a recording under its own rules; what is slow about it, `DeviceStudy.replayed` remembers."""
+    plan = settle(study, plan_of(study))
+    capacity = capacity_of(study, plan.rules)
     if not study.events:
-        return _nothing("nothing was recorded: there are no events to replay")
-    plan = plan_of(study)
+        return Replayed(plan=plan, capacity=capacity, fidelity=_nothing("no events were recorded"))
     if not (plan.what == ASK).any():
-        return _nothing("no request was recorded")
+        return Replayed(plan=plan, capacity=capacity, fidelity=_nothing("no request was recorded"))
     compared = compare(study, plan)
     error = np.abs(compared.modelled - compared.recorded) / np.maximum(compared.recorded, 1)
-    return Fidelity(
+    fidelity = Fidelity(
         requests=compared.requests,
         segment_events=len(error),
         worst_error=float(error.max()) if len(error) else 0.0,
         mean_error=float(error.mean()) if len(error) else 0.0,
     )
+    return Replayed(plan=plan, capacity=capacity, fidelity=fidelity)
+
+
+def settle(study: DeviceStudy, plan: Plan) -> Plan:
+    """Find out which of several equal free blocks this allocator takes, from where the recorded blocks really lie.
+
+    Older versions take the one at the lowest address, newer ones that of the oldest segment; how old segments are that
+    are older than the ring, shows the direction in which the driver's addresses go. No snapshot names its version.
+    """
+    if study.snapshot.trace_of(study.device) is None or not (plan.what == ASK).any():
+        return plan
+    keep = slice(0, _PROBED)
+    short = replace(plan, event=plan.event[keep], what=plan.what[keep], row=plan.row[keep])
+    best, fewest = plan, -1
+    for oldest_first, falling in ((True, True), (False, False), (True, False)):
+        rules = replace(plan.rules, oldest_first=oldest_first)
+        tried = compare(study, replace(short, rules=rules, falling=falling)).elsewhere
+        if fewest < 0 or tried < fewest:
+            best, fewest = replace(plan, rules=rules, falling=falling), tried
+        if not fewest:
+            break
+    return best
 
 
 def _nothing(why: str) -> Fidelity:
@@ -74,7 +116,7 @@ def compare(study: DeviceStudy, plan: Plan) -> Compared:
 class _Baseline:
     def __init__(self, study: DeviceStudy, plan: Plan, trace: Trace) -> None:
         self.plan, self.trace = plan, trace
-        self.allocator = Allocator(plan.rules)
+        self.allocator = Allocator(plan.rules, device_bytes=device_bytes(capacity_of(study, plan.rules)))
         self.blocks: dict[int, Block] = as_it_was(self.allocator, plan)
         changes = (trace.action >= Action.SEGMENT_ALLOC) & (trace.action <= Action.SEGMENT_UNMAP)
         self.at = np.flatnonzero(changes)
@@ -102,9 +144,7 @@ class _Baseline:
                     allocator.free(block)
             elif what == ASK:
                 requests += 1
-                block = allocator.malloc(
-                    requested[row], stream[row], SHARED if pool is None else pool[row]
-                )
+                block = allocator.malloc(requested[row], stream[row], SHARED if pool is None else pool[row])
                 if block is None:
                     raise ValueError("a model without a capacity always has memory")
                 blocks[row] = block

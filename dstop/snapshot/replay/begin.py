@@ -99,7 +99,9 @@ def _undo(
     if action == Action.SEGMENT_ALLOC:
         plain.pop(address, None)
     elif action == Action.SEGMENT_FREE and size > 0:
-        plain[address] = Held(address, size, int(trace.stream[at]), pool, size <= SMALL_BUFFER, expandable=False)
+        plain[address] = Held(
+            address, size, int(trace.stream[at]), pool, size <= SMALL_BUFFER, expandable=False
+        )
     elif action == Action.SEGMENT_MAP:
         mapped.remove(address, address + size)
     elif action == Action.SEGMENT_UNMAP and size > 0:

@@ -21,19 +21,24 @@ Pool = tuple[int, int]
 class Grown:
     """An expandable segment: address space, some of whose pages are mapped."""
 
-    __slots__ = ("address", "page", "size")
+    __slots__ = ("address", "order", "page", "size")
 
-    def __init__(self, address: int, size: int, page: int) -> None:
-        self.address, self.size, self.page = address, size, page
+    def __init__(self, address: int, size: int, page: int, order: int = 0) -> None:
+        self.address, self.size, self.page, self.order = address, size, page, order
 
 
 class Block:
-    """A piece of a segment: in use, free, or address space without memory. `prev` and `next` are its neighbours."""
+    """A piece of a segment: in use, free, or address space without memory. `prev` and `next` are its neighbours.
 
-    __slots__ = ("address", "born", "free", "grown", "mapped", "next", "prev", "shelf", "size")
+    `order` is the number of its segment where the older of two segments is preferred, and 0 where that does not count.
+    """
 
-    def __init__(self, shelf: Shelf, address: int, size: int, grown: Grown | None = None) -> None:
-        self.shelf, self.address, self.size, self.grown = shelf, address, size, grown
+    __slots__ = ("address", "born", "free", "grown", "mapped", "next", "order", "prev", "shelf", "size")
+
+    def __init__(
+        self, shelf: Shelf, address: int, size: int, order: int = 0, grown: Grown | None = None
+    ) -> None:
+        self.shelf, self.address, self.size, self.order, self.grown = shelf, address, size, order, grown
         self.free, self.mapped, self.born = False, True, 0
         self.prev: Block | None = None
         self.next: Block | None = None
@@ -67,34 +72,36 @@ class Block:
 class Shelf:
     """The free blocks of one pool, size class and stream, smallest first; nobody else may have them."""
 
-    __slots__ = ("blocks", "calls", "frozen", "pool", "releasable_bytes", "small", "stream", "unmapped")
+    __slots__ = ("blocks", "calls", "frozen", "pool", "releasable", "small", "stream", "unmapped")
 
-    def __init__(self, pool: Pool, stream: int, *, small: bool, calls: list[int]) -> None:
+    def __init__(
+        self, pool: Pool, stream: int, *, small: bool, calls: list[int], releasable: list[int]
+    ) -> None:
         self.pool, self.stream, self.small = pool, stream, small
-        self.blocks: list[tuple[int, int, Block]] = []
-        """By (size, address), as `BlockComparatorSize` has it."""
+        self.blocks: list[tuple[int, int, int, Block]] = []
+        """By (size, order, address), as `BlockComparatorSize` has it."""
         self.unmapped: list[tuple[int, Block]] = []
         """Address space without memory, by address."""
         self.calls = calls
         """How often a free block was looked for, in one cell that the shelves of all streams share: the gc's clock."""
-        self.releasable_bytes = 0
-        """What releasing all of it would give back."""
+        self.releasable = releasable
+        """What releasing every free block would give back, in one cell that all shelves share."""
         self.frozen = False
         """A graph still uses this pool: nothing of it goes back (`graph_pools_freeable` lacks it)."""
 
     def put(self, block: Block) -> None:
         """Add a free block (`insert_into_blocks`)."""
         block.free, block.born = True, self.calls[0]
-        insort(self.blocks, (block.size, block.address, block))
+        insort(self.blocks, (block.size, block.order, block.address, block))
         if not self.frozen:
-            self.releasable_bytes += block.releasable()
+            self.releasable[0] += block.releasable()
 
     def take(self, block: Block) -> None:
         """Remove a free block; its place and size must be what they were when it was put."""
-        del self.blocks[bisect_left(self.blocks, (block.size, block.address))]
+        del self.blocks[bisect_left(self.blocks, (block.size, block.order, block.address))]
         block.free = False
         if not self.frozen:
-            self.releasable_bytes -= block.releasable()
+            self.releasable[0] -= block.releasable()
 
     def put_unmapped(self, block: Block) -> None:
         """Add address space."""
@@ -109,14 +116,14 @@ class Shelf:
     def fitting(self, size: int, rules: Rules) -> Block | None:
         """Give the free block that a request gets, without taking it; None where none will do (`get_free_block`).
 
-        The smallest that is large enough, of those the one at the lowest address; with expandable segments the end of
+        The smallest that is large enough, of those the one of the oldest segment or at the lowest address; with expandable segments the end of
         one counts as large as it may grow, so that it is left alone while others will do.
         """
         blocks = self.blocks
         at = bisect_left(blocks, (size,))
         if at == len(blocks):
             return None
-        block = blocks[at][2]
+        block = blocks[at][3]
         if block.grown is not None:
             found = self._of_expandable(at, rules)
             if found is None:
@@ -133,16 +140,16 @@ class Shelf:
     def _of_expandable(self, at: int, rules: Rules) -> Block | None:
         blocks = self.blocks
         if not rules.expandable:
-            return next((block for _, _, block in blocks[at:] if block.grown is None), None)
-        while at + 1 < len(blocks) and blocks[at][2].grown is not None:
-            if _may_grow_to(blocks[at + 1][2]) >= _may_grow_to(blocks[at][2]):
+            return next((block for *_, block in blocks[at:] if block.grown is None), None)
+        while at + 1 < len(blocks) and blocks[at][3].grown is not None:
+            if _may_grow_to(blocks[at + 1][3]) >= _may_grow_to(blocks[at][3]):
                 break
             at += 1
-        return blocks[at][2]
+        return blocks[at][3]
 
     def free_blocks(self) -> Iterator[Block]:
         """Give the free blocks as they are now, smallest first; they may be taken meanwhile."""
-        return iter([block for _, _, block in self.blocks])
+        return iter([block for *_, block in self.blocks])
 
     def splits(self, block: Block, size: int, rules: Rules) -> bool:
         """Say whether what a block has beyond a request is split off (`should_split`)."""

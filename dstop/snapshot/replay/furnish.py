@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dstop.snapshot.replay.blocks import Block, Grown
-from dstop.snapshot.replay.model import SHARED, Allocator
 from dstop.snapshot.replay.rules import page_size
 from dstop.units import TIB
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from dstop.snapshot.replay.begin import Begin, Held
     from dstop.snapshot.replay.blocks import Shelf
+    from dstop.snapshot.replay.model import Allocator
     from dstop.snapshot.replay.plan import Plan
 
 _FAR = 16 * TIB
@@ -30,7 +30,7 @@ def as_it_was(allocator: Allocator, plan: Plan) -> dict[int, Block]:
     begin = plan.begin
     placed = _Placed(begin)
     made: dict[int, Block] = {}
-    for each in begin.held:
+    for each in reversed(begin.held) if plan.falling else begin.held:
         if not each.expandable:
             _fill(allocator, None, [each], placed, made)
     grown = sorted(
@@ -40,26 +40,10 @@ def as_it_was(allocator: Allocator, plan: Plan) -> dict[int, Block]:
     for _, together in groupby(grown, key=lambda each: (each.pool, each.small, each.stream)):
         for ranges in _near(list(together)):
             page = page_size(allocator.rules, small=ranges[0].small)
-            span = -(-max(TIB, 2 * (ranges[-1].address - ranges[0].address)) // page) * page
-            _fill(allocator, Grown(ranges[0].address, span, page), ranges, placed, made)
-    return made
-
-
-def anew(allocator: Allocator, plan: Plan) -> dict[int, Block] | None:
-    """Ask for the blocks of the past one after another, by address; None when they do not fit.
-
-    What was cached besides them is not known to this model: it had other sizes, or none.
-    """
-    made: dict[int, Block] = {}
-    for row in plan.begin.rows.tolist():
-        pool = plan.pool[row] if plan.pool is not None else SHARED
-        request = int(plan.requested[row])
-        if request <= 0:
-            continue
-        block = allocator.malloc(request, int(plan.stream[row]), pool)
-        if block is None:
-            return None
-        made[row] = block
+            span = allocator.reach(page, ranges[-1].address + ranges[-1].size - ranges[0].address)
+            _fill(
+                allocator, Grown(ranges[0].address, span, page, allocator.next_order()), ranges, placed, made
+            )
     return made
 
 
@@ -67,9 +51,7 @@ class _Placed:
     """The rows of the past by address; each is placed once."""
 
     def __init__(self, begin: Begin) -> None:
-        self._rows = list(
-            zip(begin.address.tolist(), begin.size.tolist(), begin.rows.tolist(), strict=True)
-        )
+        self._rows = list(zip(begin.address.tolist(), begin.size.tolist(), begin.rows.tolist(), strict=True))
         self._addresses = [address for address, _, _ in self._rows]
 
     def within(self, start: int, end: int) -> Iterable[tuple[int, int, int]]:
@@ -99,7 +81,7 @@ def _fill(
     """Make the blocks of one segment: those in use, the free ones between them, and address space without memory."""
     first = ranges[0]
     shelf = allocator.shelf(first.pool, first.stream, small=first.small)
-    chain = _Chain(shelf, grown)
+    chain = _Chain(shelf, grown, allocator.next_order() if grown is None else grown.order)
     for each in ranges:
         chain.gap(each.address)
         end = each.address + each.size
@@ -121,8 +103,8 @@ def _fill(
 class _Chain:
     """Blocks in address order, each the neighbour of the one before."""
 
-    def __init__(self, shelf: Shelf, grown: Grown | None) -> None:
-        self.shelf, self.grown = shelf, grown
+    def __init__(self, shelf: Shelf, grown: Grown | None, order: int) -> None:
+        self.shelf, self.grown, self.order = shelf, grown, order
         self.head: Block | None = None
         self.last: Block | None = None
         self.free: list[Block] = []
@@ -131,7 +113,7 @@ class _Chain:
         """Add a block; none where it would be empty."""
         if end <= start:
             return None
-        block = Block(self.shelf, start, end - start, self.grown)
+        block = Block(self.shelf, start, end - start, self.order, self.grown)
         block.put_between(self.last, None)
         self.last = block
         self.head = self.head or block

@@ -14,7 +14,7 @@ from dstop.snapshot.replay.rules import SMALL_SIZE, Rules, page_size, round_size
 from dstop.units import TIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SHARED: Pool = (0, 0)
 _OWN_ADDRESSES = 1 << 52
@@ -28,11 +28,16 @@ class Allocator:
     Args:
         rules: its settings.
         capacity_bytes: what it may reserve; None is without end.
+        device_bytes: how large the device is, which decides how far an expandable segment may reach; None is larger
+            than any.
     """
 
-    def __init__(self, rules: Rules | None = None, capacity_bytes: int | None = None) -> None:
+    def __init__(
+        self, rules: Rules | None = None, capacity_bytes: int | None = None, device_bytes: int | None = None
+    ) -> None:
         self.rules = Rules() if rules is None else rules
         self.capacity_bytes = capacity_bytes
+        self.device_bytes = device_bytes
         self.reserved_bytes = 0
         self.told: list[tuple[int, int]] = []
         """(size, address) of segments that a recording says were made now: the next one of that size is put there."""
@@ -42,10 +47,15 @@ class Allocator:
         """How much the last failed request lacked."""
         self.flushes = 0
         """How often everything cached was given back because the driver had no more."""
+        self.before_flush: Callable[[], None] | None = None
+        """Called when everything cached is about to be given back: frees that wait for streams are complete then."""
+        self.releasable = [0]
+        """What `empty_cache` would give back, in one cell that the shelves share."""
         self._shelves: dict[tuple[Pool, bool, int], Shelf] = {}
         self._calls: dict[tuple[Pool, bool], list[int]] = {}
         self._rounded: dict[int, int] = {}
         self._next_address = _OWN_ADDRESSES
+        self._segments = 0
 
     # Requests
 
@@ -69,7 +79,7 @@ class Allocator:
             if block is None:
                 return None
         if shelf.splits(block, size, self.rules):
-            rest = Block(shelf, block.address + size, block.size - size, block.grown)
+            rest = Block(shelf, block.address + size, block.size - size, block.order, block.grown)
             rest.put_between(block, block.next)
             block.size = size
             shelf.put(rest)
@@ -89,6 +99,8 @@ class Allocator:
 
     def empty_cache(self) -> None:
         """Give back every free segment and page (`release_cached_blocks`)."""
+        if self.before_flush is not None:
+            self.before_flush()
         for shelf in self._shelves.values():
             if shelf.frozen:
                 continue
@@ -97,11 +109,6 @@ class Allocator:
                     self.unmap(block)
                 elif block.prev is None and block.next is None:
                     self.release(block)
-
-    @property
-    def releasable_bytes(self) -> int:
-        """What `empty_cache` would give back."""
-        return sum(shelf.releasable_bytes for shelf in self._shelves.values())
 
     # New memory
 
@@ -126,9 +133,14 @@ class Allocator:
         wanted = segment_size(size, self.rules)
         if not self._reserve(wanted):
             return None
-        block = Block(shelf, self._address(wanted), wanted)
+        block = Block(shelf, self._address(wanted), wanted, self.next_order())
         self.heads[block.address] = block
         return block
+
+    def next_order(self) -> int:
+        """Number a segment; 0 where its age does not matter."""
+        self._segments += 1
+        return self._segments if self.rules.oldest_first else 0
 
     def _reserve(self, size: int) -> bool:
         if self.capacity_bytes is not None and self.reserved_bytes + size > self.capacity_bytes:
@@ -174,16 +186,17 @@ class Allocator:
         return self.reserve_addresses(shelf, self._base(), size)
 
     def reserve_addresses(self, shelf: Shelf, address: int, least: int = 0) -> Block:
-        """Make an expandable segment, nothing of it mapped.
-
-        Torch reserves 1 1/8 of the device's memory; where the capacity is not known, more than any device has.
-        """
+        """Make an expandable segment, nothing of it mapped."""
         page = page_size(self.rules, small=shelf.small)
-        most = TIB if self.capacity_bytes is None else max(self.capacity_bytes, 2 * least) * 9 // 8
-        grown = Grown(address, -(-most // page) * page, page)
-        block = Block(shelf, address, grown.size, grown)
+        grown = Grown(address, self.reach(page, least), page, self.next_order())
+        block = Block(shelf, address, grown.size, grown.order, grown)
         shelf.put_unmapped(block)
         return block
+
+    def reach(self, page: int, least: int = 0) -> int:
+        """Give the address space of an expandable segment: 1 1/8 of the device, in whole pages."""
+        most = TIB if self.device_bytes is None else self.device_bytes * 9 // 8
+        return -(-max(most, least) // page) * page
 
     def _base(self) -> int:
         if self.told:
@@ -202,7 +215,7 @@ class Allocator:
         shelf = block.shelf
         shelf.take_unmapped(block)
         if size < block.size:
-            rest = Block(shelf, block.address + size, block.size - size, grown)
+            rest = Block(shelf, block.address + size, block.size - size, block.order, grown)
             rest.put_between(block, block.next)
             shelf.put_unmapped(rest)
             block.size = size
@@ -240,11 +253,11 @@ class Allocator:
         shelf = block.shelf
         shelf.take(block)
         if first > block.address:
-            front = Block(shelf, block.address, first - block.address, grown)
+            front = Block(shelf, block.address, first - block.address, block.order, grown)
             front.put_between(block.prev, block)
             shelf.put(front)
         if last < block.end:
-            back = Block(shelf, last, block.end - last, grown)
+            back = Block(shelf, last, block.end - last, block.order, grown)
             back.put_between(block, block.next)
             shelf.put(back)
         block.address, block.size = first, last - first
@@ -311,7 +324,7 @@ class Allocator:
         key = (pool, small, stream)
         if key not in self._shelves:
             calls = self._calls.setdefault((pool, small), [0])
-            self._shelves[key] = Shelf(pool, stream, small=small, calls=calls)
+            self._shelves[key] = Shelf(pool, stream, small=small, calls=calls, releasable=self.releasable)
         return self._shelves[key]
 
     def shelves(self) -> Iterator[Shelf]:

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from dstop.snapshot.study import DeviceStudy
     from dstop.snapshot.values import Trace
 
-FREE, ASK, FAIL, FLUSH = range(4)
-"""What an operation does: give a row back, ask for a row, ask for what failed (a number of `failing`), `empty_cache()`.
-
-At one event, what is given back comes first.
+FREE, PEND, FLUSH, ASK, FAIL = range(5)
+"""What an operation does: give a row back; its tensor is gone but other streams may use it still; `empty_cache()`; ask
+for a row; ask for what failed (a number of `failing`). At one event they come in this order.
 """
 
 
@@ -46,6 +45,8 @@ class Plan(Value):
     stream: NDArray[np.int64]
     pool: tuple[tuple[int, int], ...] | None
     """Of each life; None where all are everybody's."""
+    falling: bool = False
+    """Whether the driver puts new segments below older ones; of those older than the ring, this tells their age."""
     failing: tuple[tuple[int, int], ...] = ()
     """(bytes, stream) of the requests that failed."""
 
@@ -53,7 +54,9 @@ class Plan(Value):
         """Give the same with other sizes."""
         return replace(self, requested=requested, failing=failing)
 
-    def with_operations(self, event: NDArray[np.int64], what: NDArray[np.int8], row: NDArray[np.int64]) -> Plan:
+    def with_operations(
+        self, event: NDArray[np.int64], what: NDArray[np.int8], row: NDArray[np.int64]
+    ) -> Plan:
         """Give the same with other operations, put in order; those at one event by what they do."""
         order = np.lexsort((row, what, event))
         return replace(self, event=event[order], what=what[order], row=row[order])
@@ -65,13 +68,16 @@ def plan_of(study: DeviceStudy) -> Plan:
     rules = rules_of(snapshot.settings)
     trace = snapshot.trace_of(study.device)
     pools = _pools(study, trace)
-    asked = np.flatnonzero(lives.begin >= 0)
-    ended = np.flatnonzero(lives.end < lives.events)
-    failures = study.failures
-    empties = _emptied(study, trace)
-    event = [lives.end[ended], lives.begin[asked], np.array([each.event for each in failures], np.int64), empties]
-    what = [np.full(len(each), number, np.int8) for number, each in enumerate(event)]
-    row = [ended, asked, np.arange(len(failures)), np.zeros(len(empties), np.int64)]
+    asked, ended = np.flatnonzero(lives.begin >= 0), np.flatnonzero(lives.end < lives.events)
+    pending = np.flatnonzero(lives.freed + 1 < lives.end)
+    failures, empties = study.failures, _emptied(study, trace)
+    operations = (
+        (FREE, lives.end[ended], ended),
+        (PEND, lives.freed[pending], pending),
+        (FLUSH, empties, np.zeros(len(empties), np.int64)),
+        (ASK, lives.begin[asked], asked),
+        (FAIL, np.array([each.event for each in failures], np.int64), np.arange(len(failures))),
+    )
     plan = Plan(
         rules=rules,
         begin=begin_of(study, rules),
@@ -83,7 +89,11 @@ def plan_of(study: DeviceStudy) -> Plan:
         pool=pools,
         failing=tuple((each.request_bytes, each.stream) for each in failures),
     )
-    return plan.with_operations(np.concatenate(event), np.concatenate(what), np.concatenate(row).astype(np.int64))
+    return plan.with_operations(
+        np.concatenate([event for _, event, _ in operations]),
+        np.concatenate([np.full(len(event), what, np.int8) for what, event, _ in operations]),
+        np.concatenate([row for *_, row in operations]).astype(np.int64),
+    )
 
 
 def _pools(study: DeviceStudy, trace: Trace | None) -> tuple[tuple[int, int], ...] | None:
@@ -96,7 +106,9 @@ def _pools(study: DeviceStudy, trace: Trace | None) -> tuple[tuple[int, int], ..
         at = np.where(lives.begin >= 0, lives.begin, np.minimum(lives.end, len(trace) - 1))
         told = np.where((lives.begin >= 0) | (lives.end < lives.events), trace.pool[at], -1)
     private = any(each.pool != SHARED_POOL for each in segments)
-    if not private and not any(snapshot.pools[number] != SHARED_POOL for number in np.unique(told[told >= 0])):
+    if not private and not any(
+        snapshot.pools[number] != SHARED_POOL for number in np.unique(told[told >= 0])
+    ):
         return None
     starts = [each.address for each in segments]
     made = []

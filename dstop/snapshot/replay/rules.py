@@ -53,6 +53,9 @@ class Rules(Value):
     max_rounding_bytes: int = LARGE_BUFFER
     """`max_non_split_rounding_mb`: by how much a block that must not be split may exceed the request."""
 
+    oldest_first: bool = False
+    """Of free blocks of one size, that of the oldest segment is taken (newer versions), not that at the lowest address."""
+
     @property
     def changes_layout(self) -> tuple[object, ...]:
         """What decides where a block lies: with another of these, the past must be placed anew."""
