@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from dstop.draw.line import Line
+    from dstop.model.study import Verdict
     from dstop.settings import Settings
+    from dstop.snapshot.replay import WhatIf
     from dstop.snapshot.study import DeviceStudy
+
+    Verdicts = Mapping[int, Sequence[Verdict]]
 
 _PRINTED = ("once", "json", "top", "at", "what_if", "compare")
 _WRITTEN = ("html", "perfetto")
@@ -32,7 +36,7 @@ def snapshot_verb(files: Sequence[str], options: Mapping[str, Any], settings: Se
         SnapshotError: when a file cannot be read.
     """
     _check(files, options)
-    asked = any(options.get(name) for name in _PRINTED)
+    asked = any(options[name] for name in _PRINTED)
     writes = any(options[name] for name in _WRITTEN)
     if not asked and not writes and len(files) == 1 and files[0] != "-" and terminal.can_be_live(os.environ):
         from dstop.ui.snapshot_live import run_snapshot  # noqa: PLC0415 - a verb loads what it needs
@@ -44,12 +48,13 @@ def snapshot_verb(files: Sequence[str], options: Mapping[str, Any], settings: Se
         return
     for number, name in enumerate(files):
         studies = read(name, options["device"])
+        verdicts = _verdicts(studies, options)
         if writes:
-            _write(studies, title_of(name), options)
+            _write(studies, title_of(name), verdicts, options)
         if asked or not writes:
             if number and not options["json"]:
                 terminal.write(b"\n")
-            _print(studies, name, options, settings)
+            _print(studies, title_of(name), verdicts, options, settings)
 
 
 def _check(files: Sequence[str], options: Mapping[str, Any]) -> None:
@@ -60,10 +65,27 @@ def _check(files: Sequence[str], options: Mapping[str, Any]) -> None:
         )
     if options["compare"] and options["at"] is not None:
         raise UsageError("--compare looks at the peaks", fix="leave --at out")
+    _check_what_if(options)
     if list(files).count("-") > 1:
         raise UsageError("standard input can be read once", fix="name - once")
     if len(files) > 1 and (named := next((name for name in _WRITTEN if options[name]), None)):
         raise UsageError(f"--{named} writes one snapshot to one file", fix="name one snapshot")
+
+
+def _check_what_if(options: Mapping[str, Any]) -> None:
+    """Refuse what contradicts itself before a file of gigabytes is read."""
+    if options["what_if"]:
+        if with_it := next((name for name in ("compare", "at") if options[name]), None):
+            raise UsageError(
+                f"--what-if is about the whole recording, and goes with no --{with_it}", fix="ask in two runs"
+            )
+        _changes(options)
+        _capacity(options)
+        return
+    if alone := next((name for name in ("batch", "capacity") if options[name] is not None), None):
+        raise UsageError(
+            f"--{alone} says something about --what-if", fix="add --what-if, such as --what-if expandable"
+        )
 
 
 def title_of(name: str) -> str:
@@ -123,17 +145,22 @@ def _path_of(name: str) -> Path:
     raise SnapshotError(f"{path} is a directory", fix="name a snapshot in it")
 
 
-def _print(studies: Sequence[DeviceStudy], name: str, options: Mapping[str, Any], settings: Settings) -> None:
+def _print(
+    studies: Sequence[DeviceStudy],
+    title: str,
+    verdicts: Verdicts | None,
+    options: Mapping[str, Any],
+    settings: Settings,
+) -> None:
     top, positions = options["top"] or _DEFAULT_TOP, _positions(studies, options["at"])
-    title = title_of(name)
     if options["json"]:
         from dstop.export.snapshot_json import snapshot_line  # noqa: PLC0415 - a verb loads what it needs
 
-        terminal.write(snapshot_line(title, studies, top, positions))
+        terminal.write(snapshot_line(title, studies, top, positions, verdicts))
         return
     from dstop.draw.snapshot_text import Wanted, snapshot_lines  # noqa: PLC0415 - as above
 
-    wanted = Wanted(top=top, positions=positions)
+    wanted = Wanted(top=top, positions=positions, verdicts=verdicts)
     _lines(lambda width: snapshot_lines(title, studies, width, wanted), settings)
 
 
@@ -174,12 +201,45 @@ def _positions(studies: Sequence[DeviceStudy], at: str | None) -> Mapping[int, i
     return {study.device: position_of(study, at) for study in studies}
 
 
-def _write(studies: Sequence[DeviceStudy], title: str, options: Mapping[str, Any]) -> None:
+def _verdicts(studies: Sequence[DeviceStudy], options: Mapping[str, Any]) -> Verdicts | None:
+    """Replay each device under each condition that was asked for; None where none was."""
+    if not options["what_if"]:
+        return None
+    from dstop.snapshot.replay import what_if  # noqa: PLC0415 - a verb loads what it needs
+
+    changes = _changes(options)
+    capacity = _capacity(options)
+    # A device without events has nothing to replay, and keeps no other from its answer.
+    recorded = [study for study in studies if study.events] or studies
+    return {study.device: [what_if(study, change, capacity) for change in changes] for study in recorded}
+
+
+def _changes(options: Mapping[str, Any]) -> Sequence[WhatIf]:
+    from dstop.snapshot.replay import parse_what_if  # noqa: PLC0415 - a verb loads what it needs
+
+    return [parse_what_if(text, options["batch"]) for text in options["what_if"]]
+
+
+def _capacity(options: Mapping[str, Any]) -> int | None:
+    from dstop.units import parse_bytes  # noqa: PLC0415 - as above
+
+    if options["capacity"] is None:
+        return None
+    try:
+        return parse_bytes(options["capacity"])
+    except ValueError as error:
+        raise UsageError(f"--capacity: {error}") from error
+
+
+def _write(
+    studies: Sequence[DeviceStudy], title: str, verdicts: Verdicts | None, options: Mapping[str, Any]
+) -> None:
     """Write the files that were asked for, and say so apart from what is printed."""
     if options["html"] is not None:
         from dstop.export.snapshot_html import snapshot_html  # noqa: PLC0415 - a verb loads what it needs
 
-        page = snapshot_html(studies, title)
+        told = [verdict for each in (verdicts or {}).values() for verdict in each]
+        page = snapshot_html(studies, title, told)
         _save(Path(options["html"]), lambda file: file.write(page))
     if options["perfetto"] is not None:
         from dstop.export.snapshot_perfetto import write_perfetto  # noqa: PLC0415 - as above

@@ -15,6 +15,14 @@ from dstop.settings.values import COLORS, THEMES
 @click.option("--device", type=click.IntRange(0, 1024), metavar="N", help="This device alone.")
 @click.option("--at", metavar="WHEN", help="What is live then: peak, end, oom, an event, 2.5s.")
 @click.option("--compare", is_flag=True, help="Two files: what grew from the first to the second.")
+@click.option(
+    "--what-if",
+    multiple=True,
+    metavar="CHANGE",
+    help="Would it have fitted? expandable, batch=8, ...; repeat it.",
+)
+@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="The batch that was recorded.")
+@click.option("--capacity", metavar="SIZE", help="What the process may have, such as 40GiB.")
 @click.option("--html", metavar="FILE", help="Write it as a page that opens without a network.")
 @click.option("--perfetto", metavar="FILE", help="Write it as a trace for ui.perfetto.dev.")
 @click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
@@ -28,6 +36,7 @@ def snapshot(context: click.Context, /, files: tuple[str, ...], **options: objec
     \b
     dstop snapshot run.pickle                       on the screen; as text in a pipe, or with --once
     dstop snapshot run.pickle --at oom              what was live when memory ran out
+    dstop snapshot run.pickle --what-if expandable  would it have fitted?
     dstop snapshot --compare before.pickle now.pickle
 
     Files of any torch since 1.13, plain or gzip; FILE may be - or the directory of an incident.

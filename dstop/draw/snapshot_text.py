@@ -96,9 +96,9 @@ def _device(study: DeviceStudy, width: int, wanted: Wanted) -> list[Line]:
         return _moment(study, f"cuda:{study.device} as asked", position, width, wanted.top)
     if wanted.verdicts is not None:
         lines = [heading(f"cuda:{study.device}: would it have fitted?", width)]
-        for verdict in wanted.verdicts[study.device]:
-            lines += [*verdict_lines(verdict, width), BLANK]
-        return lines[:-1]
+        if study.device not in wanted.verdicts:
+            return lines + sentence_lines("nobody knows: nothing was recorded", width, "note")
+        return [*lines, *joined([verdict_lines(each, width) for each in wanted.verdicts[study.device]])]
     parts = [_failures(study, width)]
     if not study.events:
         parts.append(_moment(study, f"cuda:{study.device} when it was taken", 0, width, wanted.top))

@@ -53,7 +53,7 @@ def snapshot_line(
     for study, device in zip(studies, told["devices"], strict=True):
         if positions is not None:
             device["at"] = moment_object(study.moment(positions[study.device], top))
-        if verdicts is not None:
+        if verdicts is not None and study.device in verdicts:
             device["what_if"] = [verdict_object(verdict) for verdict in verdicts[study.device]]
     return line(told)
 

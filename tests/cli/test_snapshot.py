@@ -15,7 +15,10 @@ from types import SimpleNamespace
 import pytest
 
 RECORDINGS = Path(__file__).parents[1] / "snapshot" / "recordings"
-TRAINING, FAILED = (str(RECORDINGS / f"{name}.pickle.gz") for name in ("training", "oom-forward"))
+TRAINING, FAILED, FRAGMENTED, SEGMENTS = (
+    str(RECORDINGS / f"{name}.pickle.gz")
+    for name in ("training", "oom-forward", "oom-fragmented", "segments-only")
+)
 
 
 @pytest.fixture
@@ -60,6 +63,27 @@ def test_any_moment_is_told(dstop, at):
     said = dstop("snapshot", FAILED, "--at", at)
     assert said.code == 0
     assert "cuda:0 as asked" in said.out
+
+
+def test_would_it_have_fitted(dstop):
+    """Every condition has its verdict, in the order in which they were asked, and the exit code stays 0."""
+    asked = ("--what-if", "expandable", "--what-if", "capacity=24GiB")
+    said = dstop("snapshot", FRAGMENTED, *asked)
+    assert said.code == 0
+    assert re.search(r"fits +expandable segments\n", said.out)
+    assert "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True" in said.out
+    (device,) = json.loads(dstop("snapshot", FRAGMENTED, *asked, "--json").out)["devices"]
+    assert [(each["fits"], each["what"]) for each in device["what_if"]] == [
+        (True, "expandable segments"),
+        (True, "24.0G for PyTorch"),
+    ]
+
+
+def test_a_batch_is_said_in_either_place(dstop):
+    """The recorded one beside it, or in it; less than the driver ever had is too little for it."""
+    for words in (("--what-if", "batch=4", "--batch", "8"), ("--what-if", "batch=8->4")):
+        said = dstop("snapshot", TRAINING, *words, "--capacity", "1MiB")
+        assert "does not fit  batch 4 instead of 8" in said.out
 
 
 def test_two_are_compared(dstop):
@@ -138,6 +162,16 @@ NONSENSE = {
     "one": ((TRAINING, "--compare"), 2, "--compare takes two snapshots, and there is 1"),
     "three": ((TRAINING, FAILED, TRAINING, "--compare"), 2, "and there are 3"),
     "moment-of-two": ((TRAINING, FAILED, "--compare", "--at", "end"), 2, "leave --at out"),
+    "what-if": ((TRAINING, "--what-if", "magic"), 2, "--what-if knows no 'magic': there are expandable"),
+    "no-batch": ((TRAINING, "--what-if", "batch=8"), 2, "needs the recorded batch"),
+    "batch-alone": ((TRAINING, "--batch", "8"), 2, "--batch says something about --what-if"),
+    "capacity": (
+        (TRAINING, "--what-if", "expandable", "--capacity", "lots"),
+        2,
+        "--capacity: 'lots' is not a size",
+    ),
+    "what-if-at": ((TRAINING, "--what-if", "expandable", "--at", "end"), 2, "goes with no --at"),
+    "nothing-to-replay": ((SEGMENTS, "--what-if", "expandable"), 1, "nothing can be replayed"),
     "pages": ((TRAINING, FAILED, "--html", "x.html"), 2, "--html writes one snapshot to one file"),
     "twice": (("-", "-"), 2, "standard input can be read once"),
     "nowhere": ((TRAINING, "--html", "no/such/folder.html"), 1, "cannot write no/such/folder.html"),
