@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dstop.draw.balance_bar import amount_text
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _MATTERS = 0.1
 """The share of what is reserved from which on fragmentation is worth its lines."""
+_PINS_MUCH = 0.05
+"""The share of all that is pinned from which on a segment is worth a line."""
 _MOST_ROWS = 12
 _MOST_PINS = 8
 _NAME = 24
@@ -141,7 +144,8 @@ def fragment_lines(told: Fragmentation, width: int, *, failed: bool) -> list[Lin
         return lines
     if len(told.rows) > 1:
         lines += _rows(told.rows, width)
-    pins = pin_lines(told, width)[1:]
+    large = tuple(pin for pin in told.pins if pin.free_bytes >= _PINS_MUCH * told.split_bytes)
+    pins = pin_lines(replace(told, pins=large), width)[1:]
     if pins:
         lines.append(fit_line(((" in the way: what keeps how much of a segment free", "label"),), width))
     return [*lines, *pins[:_MOST_PINS]]
