@@ -105,6 +105,8 @@ SNAPSHOTS: tuple[SnapshotPicture, ...] = (
     SnapshotPicture(name="snapshot-map-small", size=SMALL, keys=("m", "end")),
     SnapshotPicture(name="snapshot-sites", keys=("p", "a", "down", "enter")),
     SnapshotPicture(name="snapshot-growth-small", size=SMALL, keys=("g",)),
+    SnapshotPicture(name="snapshot-what-if", size=(120, 48), keys=("w",)),
+    SnapshotPicture(name="snapshot-what-if-small", size=SMALL, keys=("w",)),
     SnapshotPicture(name="snapshot-help-small", size=SMALL, keys=("question_mark",)),
     SnapshotPicture(name="snapshot-help-big", size=BIG, keys=("question_mark",)),
 )

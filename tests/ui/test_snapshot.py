@@ -355,7 +355,7 @@ async def test_it_is_left_by_a_key(key):
 async def test_ascii_has_nothing_else():
     """Signs, curves and bars too."""
     async with showing(short_story(fails=True), BIG, ascii_only=True) as stage:
-        for key in "tamg":
+        for key in "tamgw":
             await stage.press(key)
             strips = stage.app.screen.canvas.render_lines(stage.app.screen.canvas.size.region)
             assert all(strip.text.isascii() for strip in strips)
@@ -422,7 +422,47 @@ async def test_a_timeline_stays_where_it_was_while_another_page_is_looked_at():
         assert stage.page.studied.window == window
 
 
-RECORDINGS = sorted((Path(__file__).parents[1] / "snapshot" / "recordings").glob("*.pickle.gz"))
+FOLDER = Path(__file__).parents[1] / "snapshot" / "recordings"
+RECORDINGS = sorted(FOLDER.glob("*.pickle.gz"))
+
+
+async def test_what_if_replays_one_change_after_the_other():
+    """Each verdict has its word, its error and what it rests on; the replay itself is judged first."""
+    async with showing(lambda tell: read_file(FOLDER / "oom-forward.pickle.gz", tell), (120, 100)) as stage:
+        await stage.press("w")
+        text = stage.text()
+        assert "the allocator replayed" in text
+        for part in (
+            "expandable segments",
+            "0.5 times the batch",
+            "activation checkpointing",
+            "±",
+            "reserved",
+        ):
+            assert part in text
+        assert "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True" in text
+        assert text.count(" fits") + text.count(" does not fit") >= 6
+        assert "…" not in text.replace(" … ", "")
+        await stage.press("down", "end", "home", "t", "w")
+        assert stage.text() == text
+
+
+async def test_what_if_asks_for_the_end_of_a_leak_where_there_is_one():
+    """And only there."""
+    async with showing(lambda tell: read_file(FOLDER / "leak.pickle.gz", tell), (120, 100)) as stage:
+        await stage.press("w")
+        assert "without what leaks" in stage.text()
+    async with showing(short_story(), (120, 100)) as stage:
+        await stage.press("w")
+        assert "expandable segments" in stage.text()
+        assert "without what leaks" not in stage.text()
+
+
+async def test_what_if_without_events_says_why_not():
+    """Nothing is made up."""
+    async with showing(make_snapshot((), [make_segment((4 * MIB, True, 1))])) as stage:
+        await stage.press("w")
+        assert "nothing can be replayed" in stage.text()
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name.partition(".")[0])
@@ -432,7 +472,7 @@ async def test_every_recording_can_be_looked_at(path):
         study = stage.page.studied.study
         moment = stage.page.studied.moment
         assert sum(share.size_bytes for share in moment.shares) == moment.live_bytes
-        for key in ("left", "plus", "N", "enter", "m", "end", "a", "enter", "g", "t", "0", "p"):
+        for key in ("left", "plus", "N", "enter", "m", "end", "a", "enter", "g", "w", "t", "0", "p"):
             await stage.press(key)
             assert is_whole(stage)
         await stage.pilot.resize_terminal(*BIG)

@@ -8,6 +8,7 @@ from dstop.ui.recording.growth_page import GrowthPage
 from dstop.ui.recording.map_page import MapPage
 from dstop.ui.recording.sites_page import SitesPage
 from dstop.ui.recording.timeline_page import TimelinePage
+from dstop.ui.recording.what_if_page import WhatIfPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from dstop.ui.recording.page import Page
     from dstop.ui.recording.studied import Studied
 
-PAGES: Mapping[str, type[Page]] = {page.NAME: page for page in (TimelinePage, MapPage, SitesPage, GrowthPage)}
+PAGES: Mapping[str, type[Page]] = {
+    page.NAME: page for page in (TimelinePage, MapPage, SitesPage, GrowthPage, WhatIfPage)
+}
 
 
 def first_page(studied: Studied) -> str:
