@@ -8,7 +8,7 @@ from dstop.settings.values import COLORS, THEMES
 
 
 @click.command(short_help="Look into PyTorch memory snapshots.")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("-1", "--once", is_flag=True, help="Print a summary as text and stop.")
 @click.option("--json", is_flag=True, help="Print it as JSON, one object a line.")
 @click.option("--top", type=click.IntRange(1, 1000), metavar="N", help="List N sites (10 unless given).")
@@ -23,8 +23,12 @@ from dstop.settings.values import COLORS, THEMES
 )
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="The batch that was recorded.")
 @click.option("--capacity", metavar="SIZE", help="What the process may have, such as 40GiB.")
-@click.option("--html", metavar="FILE", help="Write it as a page that opens without a network.")
-@click.option("--perfetto", metavar="FILE", help="Write it as a trace for ui.perfetto.dev.")
+@click.option(
+    "--html", type=click.Path(), metavar="FILE", help="Write it as a page that opens without a network."
+)
+@click.option(
+    "--perfetto", type=click.Path(), metavar="FILE", help="Write it as a trace for ui.perfetto.dev."
+)
 @click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
 @click.option("--color", type=click.Choice(COLORS), help="When to use colour.")
 @click.option("--theme", type=click.Choice(THEMES), help="Colours of the screen.")

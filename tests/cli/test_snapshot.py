@@ -222,6 +222,21 @@ def test_colour_is_there_when_asked_for(dstop, monkeypatch):
     assert "\x1b[" not in dstop("snapshot", TRAINING).out
 
 
+def test_a_shell_completes_files():
+    """What comes after the verb is a file, and the shell is told so."""
+    environment = {
+        **os.environ,
+        "_DSTOP_COMPLETE": "bash_complete",
+        "COMP_WORDS": "dstop snapshot run",
+        "COMP_CWORD": "2",
+    }
+    code = "from dstop.cli.program import dstop; dstop(prog_name='dstop')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.stdout.startswith("file,")
+
+
 def test_text_needs_no_screen():
     """Printing never loads Textual, and `dstop --help` never loads numpy."""
     code = (
