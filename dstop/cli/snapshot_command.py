@@ -19,7 +19,7 @@ from dstop.settings.values import COLORS, THEMES
     "--what-if",
     multiple=True,
     metavar="CHANGE",
-    help="Would it have fitted? expandable, batch=8, ...; repeat it.",
+    help="Would it have fitted? expandable, max_split=128, batch=12->8, checkpointing, no-leak, ...",
 )
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="The batch that was recorded.")
 @click.option("--capacity", metavar="SIZE", help="What the process may have, such as 40GiB.")
@@ -38,9 +38,9 @@ def snapshot(context: click.Context, /, files: tuple[str, ...], **options: objec
     r"""Look into PyTorch memory snapshots: the peak, who held it, what grows, what is in the way.
 
     \b
-    dstop snapshot run.pickle                       on the screen; as text in a pipe, or with --once
-    dstop snapshot run.pickle --at oom              what was live when memory ran out
-    dstop snapshot run.pickle --what-if expandable  would it have fitted?
+    dstop snapshot run.pickle            on the screen; in a pipe as text
+    dstop snapshot run.pickle --at oom   what was live when memory ran out
+    dstop snapshot run.pickle --what-if expandable
     dstop snapshot --compare before.pickle now.pickle
 
     Files of any torch since 1.13, plain or gzip; FILE may be - or the directory of an incident.
