@@ -270,7 +270,7 @@ def run_(command: tuple[str, ...], **options: object) -> int:
 @click.option("--ascii", is_flag=True, help="Draw with ASCII alone.")
 @click.option("--color", type=click.Choice(COLORS), help="When to use colour.")
 def doctor(sources: tuple[str, ...], **options: object) -> int:
-    r"""Explain a crash: what happened, what proves it, and the smallest change that helps.
+    """Explain a crash: what happened, what proves it, and the smallest change that helps.
 
     \b
     dstop doctor            what failed last here: black boxes, kernel log, the job's log
@@ -279,7 +279,7 @@ def doctor(sources: tuple[str, ...], **options: object) -> int:
     dstop doctor 4242       a process that runs
 
     Exit code 3 when there is a finding, 0 when there is none.
-    """
+    """  # noqa: D301 - click keeps lines after the character itself
     from dstop.cli.doctor import doctor_verb  # noqa: PLC0415 - a verb loads what it needs
 
     return doctor_verb(sources, options)

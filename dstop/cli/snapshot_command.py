@@ -35,7 +35,7 @@ from dstop.settings.values import COLORS, THEMES
 @click.option("--config", metavar="FILE", help="Read this configuration file.")
 @click.pass_context
 def snapshot(context: click.Context, /, files: tuple[str, ...], **options: object) -> None:
-    r"""Look into PyTorch memory snapshots: the peak, who held it, what grows, what is in the way.
+    """Look into PyTorch memory snapshots: the peak, who held it, what grows, what is in the way.
 
     \b
     dstop snapshot run.pickle            on the screen; in a pipe as text
@@ -45,7 +45,7 @@ def snapshot(context: click.Context, /, files: tuple[str, ...], **options: objec
 
     Files of any torch since 1.13, plain or gzip; FILE may be - or the directory of an incident.
     Nothing in a file is ever run.
-    """
+    """  # noqa: D301 - click keeps lines after the character itself
     from dstop.cli.attach import settings_of  # noqa: PLC0415 - a verb loads what it needs
     from dstop.cli.snapshot import snapshot_verb  # noqa: PLC0415 - as above
 

@@ -222,6 +222,14 @@ def test_colour_is_there_when_asked_for(dstop, monkeypatch):
     assert "\x1b[" not in dstop("snapshot", TRAINING).out
 
 
+@pytest.mark.parametrize("verb", ["snapshot", "doctor"])
+def test_help_keeps_its_lines(dstop, verb):
+    """Each example is a line of its own, and no mark for click is left in the text."""
+    said = dstop(verb, "--help")
+    assert "\\b" not in said.out
+    assert len(re.findall(rf"^  dstop {verb} ", said.out, re.MULTILINE)) >= 2
+
+
 def test_a_shell_completes_files():
     """What comes after the verb is a file, and the shell is told so."""
     environment = {
