@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dstop.doctor.case import Case
@@ -65,7 +66,12 @@ def report_of(
         now = cards_now(cards, order)
         found += [] if now is None else [now]
     case = Case(found, environment or case.environment)
-    return diagnose(case, notes=[*told, *disagreeing(found, case.failure)])
+    report = diagnose(case, notes=[*told, *disagreeing(found, case.failure)])
+    return report if report.diagnoses else replace(report, notes=(*report.notes, *map(_well, memories)))
+
+
+def _well(memory: Memory) -> str:
+    return f"{memory.source} has no failure, and nothing in it is wrong by itself: dstop snapshot shows what is in it"
 
 
 def incident_at(path: Path) -> Incident | None:

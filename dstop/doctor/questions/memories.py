@@ -57,14 +57,17 @@ def completed(failure: AllocationFailure, memory: Memory | None) -> AllocationFa
     if memory is None or not memory.is_of_failure:
         return failure
     blocks = memory.blocks
-    pending = blocks.pending_bytes
+    pending, asked = blocks.pending_bytes, blocks.requested_bytes
+    # The program may have let go a little since: what is carried over is by how much the counters differ.
+    allocated = blocks.allocated_bytes if failure.allocated_bytes is None else failure.allocated_bytes
+    requested = None if asked is None else allocated - (blocks.allocated_bytes - asked)
     idle = max(0, memory.fragmentation.reserved_bytes - blocks.allocated_bytes)
     return replace(
         failure,
         is_expandable=_or(failure.is_expandable, memory.is_expandable),
-        allocated_bytes=_or(failure.allocated_bytes, blocks.allocated_bytes),
-        active_bytes=_or(failure.active_bytes, blocks.allocated_bytes + pending if pending else None),
-        requested_bytes=_or(failure.requested_bytes, blocks.requested_bytes),
+        allocated_bytes=allocated,
+        active_bytes=_or(failure.active_bytes, allocated + pending if pending else None),
+        requested_bytes=_or(failure.requested_bytes, requested),
         private_pool_bytes=_or(failure.private_pool_bytes, blocks.private_allocated_bytes or None),
         reserved_bytes=_or(failure.reserved_bytes, memory.fragmentation.reserved_bytes),
         reserved_unallocated_bytes=_or(failure.reserved_unallocated_bytes, idle),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from dstop.doctor.evidence.memory import line_text
@@ -10,6 +11,8 @@ from dstop.model.diagnosis import Evidence
 from dstop.units import MIB
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dstop.doctor.case import Case
     from dstop.doctor.evidence.memory import Kept, Memory
     from dstop.model.study import Growth, SiteUse
@@ -121,6 +124,24 @@ def growth_line(memory: Memory, growth: Growth) -> Evidence:
         f"{gib(held[0])} after the first of {len(held)}, {gib(held[-1])} after the last"
     )
     return told(memory, says, growth.per_step_bytes)
+
+
+def by_line(growth: Iterable[Growth]) -> list[Growth]:
+    """Put together what grows by one line of the reader's own; stacks beneath it differ, the remedy does not."""
+    together: dict[str, Growth] = {}
+    for each in growth:
+        name = site_text(each.site)
+        other = together.get(name)
+        together[name] = each if other is None else _added(other, each)
+    return sorted(together.values(), key=lambda each: -each.per_step_bytes)
+
+
+def _added(one: Growth, other: Growth) -> Growth:
+    return replace(
+        one,
+        per_step_bytes=one.per_step_bytes + other.per_step_bytes,
+        held_bytes=tuple(sum(pair) for pair in zip(one.held_bytes, other.held_bytes, strict=False)),
+    )
 
 
 def kept_line(memory: Memory, what: str, kept: Kept) -> Evidence:

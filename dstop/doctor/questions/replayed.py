@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 
 CHANGES: dict[str, tuple[str, ...]] = {
     "expandable_segments": ("expandable",),
-    "max_split_size": ("max_split=128",),
+    "max_split_size": ("max_split=256",),
     "reduce_batch": ("batch=x0.75", "batch=x0.5"),
     "grad_checkpointing": ("checkpointing",),
+    "lower_roundup_divisions": ("roundup=8",),
     "fix_leak_detach": ("no-leak",),
 }
 """Fix -> the changes that stand for it, the mildest first."""
-_SETTINGS = frozenset(("expandable_segments", "max_split_size"))
+_OF_BATCH = frozenset(("reduce_batch", "grad_checkpointing"))
+_NOT_OF_BATCH = frozenset(("optimizer", "load", "save"))
+"""Phases in which what is asked for does not grow with the batch."""
+_GUESSED = "grad_checkpointing"
+"""Where the program would cut its blocks nobody knows: the replay may show that it helps, never that it does not."""
+_SETTINGS = frozenset(("expandable_segments", "max_split_size", "lower_roundup_divisions"))
 """A setting fits or does not; of a batch there is always a smaller one."""
 
 
@@ -33,12 +39,14 @@ def asked(case: Case, fix: str) -> Verdict | None:
     memory, failure = case.memory, case.failure
     if memory is None or failure is None or memory.failure is None:
         return None
+    if fix in _OF_BATCH and case.phase in _NOT_OF_BATCH:
+        return None
     verdict = None
     for change in CHANGES.get(fix, ()):
         verdict = memory.replay(change)
         if verdict is not None and surely_fits(verdict):
             return verdict
-    return verdict
+    return None if fix == _GUESSED else verdict
 
 
 def surely_fits(verdict: Verdict) -> bool:
@@ -72,11 +80,13 @@ def recovers_bytes(case: Case, verdict: Verdict) -> int | None:
 def verdict_text(verdict: Verdict) -> str:
     """Write a verdict with its figures, and by how much it may be off."""
     off = f"; the replay may be off by {gib(verdict.error_bytes)}" if verdict.error_bytes else ""
-    need = verdict.peak_reserved_bytes + verdict.short_bytes
+    need = verdict.peak_reserved_bytes
+    if verdict.capacity_bytes is not None and verdict.headroom_bytes is not None:
+        need = verdict.capacity_bytes - verdict.headroom_bytes
     of = "" if verdict.capacity_bytes is None else f" of {gib(verdict.capacity_bytes)}"
     head = f"replayed with {verdict.what}: the same requests need {gib(need)}{of}"
     if surely_fits(verdict):
-        return f"{head}: it would have fitted, {verdict.until}{off}"
+        return f"{head}: it would have fitted up to {verdict.until}{off}"
     if surely_fails(verdict):
         return f"{head}: it would not have fitted, {gib(verdict.short_bytes)} short{off}"
     return f"{head}: too close to call{off}"

@@ -63,6 +63,7 @@ def _examine(case: Case) -> Assessment | None:
     if strength is None:
         return None
     is_on = failure.is_expandable or case.has("torch.expandable_on")
+    proof, against = verdict_lines(case, () if is_on else _SETTINGS)
     evidence = [
         *failure_lines(case),
         Evidence(
@@ -70,12 +71,11 @@ def _examine(case: Case) -> Assessment | None:
             says=f"{gib(idle)} lies idle in PyTorch's cache{_of(idle, reserved)}, {gib(failure.tried_bytes)} was asked for",
             value=idle,
         ),
+        *proof,
         *room_lines(case),
         *([] if case.memory is None or room_of(case) is None else pin_lines(case.memory)),
         *rank_lines(case),
     ]
-    proof, against = verdict_lines(case, () if is_on else _SETTINGS)
-    evidence += proof
     if is_on:
         against.append("expandable segments are on already: the message's own advice does not help here")
     recovers = {"expandable_segments": idle, "max_split_size": idle, "empty_cache": None}

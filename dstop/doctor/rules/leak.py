@@ -27,7 +27,7 @@ from dstop.doctor.live.leak import watch
 from dstop.doctor.questions.arithmetic import gib
 from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.questions.frameworks import ENGINES
-from dstop.doctor.questions.remembering import growth_line, site_text
+from dstop.doctor.questions.remembering import by_line, growth_line, site_text
 from dstop.doctor.questions.replayed import asked, surely_fits, verdict_lines
 from dstop.doctor.questions.series import growth_in
 from dstop.doctor.rule import DEFAULT, FITS, PROVEN, SUGGESTS, Assessment, Rule
@@ -95,18 +95,18 @@ def _seen(case: Case) -> tuple[Memory, list[Growth]] | None:
         return None
     part = _DUMP_PART if case.failure is None else _PART
     grown = sum(growth.held_bytes[-1] - growth.held_bytes[0] for growth in memory.growth)
-    return (memory, list(memory.growth[:3])) if grown and grown >= part * memory.live_bytes else None
+    return (memory, by_line(memory.growth)[:3]) if grown and grown >= part * memory.live_bytes else None
 
 
 def _remembered(case: Case, memory: Memory, growth: list[Growth]) -> Assessment:
     """Answer with the line that keeps, and whether the run had fitted without."""
     proof, against = verdict_lines(case, ("fix_leak_detach",))
-    lines = [growth_line(memory, each) for each in growth]
+    first, *others = [growth_line(memory, each) for each in growth]
     verdict = asked(case, "fix_leak_detach")
     is_cause = case.failure is None or (verdict is not None and surely_fits(verdict))
     return Assessment(
         strength=PROVEN + (6 if is_cause else 0),
-        evidence=(*failure_lines(case), *lines, *proof, *rank_lines(case)),
+        evidence=(*failure_lines(case), first, *proof, *others, *rank_lines(case)),
         against=tuple(against),
         at=memory.place if case.failure is None else case.failure.place,
         title=f"Memory of earlier steps is never released: {site_text(growth[0].site)}",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.errors import SnapshotError
+from dstop.snapshot.replay.change import parse_what_if
+from dstop.snapshot.replay.what_if import what_if
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -11,6 +15,16 @@ if TYPE_CHECKING:
     from dstop.snapshot.study import DeviceStudy
 
 
-def replayer(_study: DeviceStudy) -> Callable[[str], Verdict | None]:
-    """Give what answers whether the recorded requests fit under a change; until the replay is there, nobody can."""
-    return lambda _change: None
+def replayer(study: DeviceStudy) -> Callable[[str], Verdict | None]:
+    """Give what answers whether the recorded requests fit under a change, in the words of `dstop snapshot --what-if`.
+
+    It answers None where the recording cannot be replayed.
+    """
+
+    def answer(change: str) -> Verdict | None:
+        try:
+            return what_if(study, parse_what_if(change))
+        except SnapshotError:
+            return None
+
+    return answer

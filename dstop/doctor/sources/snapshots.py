@@ -95,7 +95,9 @@ def _read(file: BinaryIO, name: str, bounds: Bounds, *, at_failure: bool) -> Mem
     from dstop.doctor.sources.memory_facts import memory_of  # noqa: PLC0415 - numpy, for a snapshot alone
     from dstop.snapshot.load import read_snapshot  # noqa: PLC0415 - as above
 
-    snapshot = read_snapshot(file, _patience(bounds))
+    patience = _patience(bounds)
+    snapshot = read_snapshot(file, patience)
+    patience(0)  # a small file is read in one piece, and nobody was asked
     return memory_of(snapshot, name, at_failure=at_failure, most_replayed=bounds.replayed_events)
 
 
@@ -134,6 +136,8 @@ def _failure(memory: Memory) -> AllocationFailure | None:
     failure = memory.failure
     if failure is None:
         return None
+    # What other streams still use counts as live here, and as unallocated where torch counts.
+    allocated = failure.live_bytes - (memory.blocks.pending_bytes if memory.is_of_failure else 0)
     return AllocationFailure(
         family="torch",
         place=memory.place,
@@ -141,9 +145,9 @@ def _failure(memory: Memory) -> AllocationFailure | None:
         device=memory.device,
         tried_bytes=failure.request_bytes,
         free_bytes=failure.device_free_bytes,
-        allocated_bytes=failure.live_bytes,
+        allocated_bytes=allocated,
         reserved_bytes=failure.reserved_bytes,
-        reserved_unallocated_bytes=max(0, failure.reserved_bytes - failure.live_bytes),
+        reserved_unallocated_bytes=max(0, failure.reserved_bytes - allocated),
     )
 
 
