@@ -153,6 +153,8 @@ def _print(
     settings: Settings,
 ) -> None:
     top, positions = options["top"] or _DEFAULT_TOP, _positions(studies, options["at"])
+    if positions is not None:
+        studies = [study for study in studies if study.device in positions]
     if options["json"]:
         from dstop.export.snapshot_json import snapshot_line  # noqa: PLC0415 - a verb loads what it needs
 
@@ -194,11 +196,25 @@ def _apart(before: str, after: str) -> tuple[str, str]:
 
 
 def _positions(studies: Sequence[DeviceStudy], at: str | None) -> Mapping[int, int] | None:
+    """Find the moment on each device; those that have none (only one ran out of memory) are left out.
+
+    Raises:
+        UsageError: when no device has it.
+    """
     if at is None:
         return None
     from dstop.snapshot.position import position_of  # noqa: PLC0415 - as above
 
-    return {study.device: position_of(study, at) for study in studies}
+    found: dict[int, int] = {}
+    refused: list[UsageError] = []
+    for study in studies:
+        try:
+            found[study.device] = position_of(study, at)
+        except UsageError as error:
+            refused.append(error)
+    if refused and not found:
+        raise refused[0]
+    return found
 
 
 def _verdicts(studies: Sequence[DeviceStudy], options: Mapping[str, Any]) -> Verdicts | None:

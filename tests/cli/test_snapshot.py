@@ -9,10 +9,16 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from dstop.cli.snapshot import _positions
+from dstop.errors import UsageError
+from dstop.snapshot.study import studies_of
+from dstop.testing.build_snapshot import short_story
 
 RECORDINGS = Path(__file__).parents[1] / "snapshot" / "recordings"
 TRAINING, FAILED, FRAGMENTED, SEGMENTS = (
@@ -63,6 +69,17 @@ def test_any_moment_is_told(dstop, at):
     said = dstop("snapshot", FAILED, "--at", at)
     assert said.code == 0
     assert "cuda:0 as asked" in said.out
+
+
+def test_the_device_that_failed_is_meant_by_oom():
+    """Another device of the same snapshot had memory left, and keeps nobody from the answer."""
+    failed, fine = short_story(fails=True), short_story()
+    other = replace(fine.traces[0], device=1)
+    studies = studies_of(replace(failed, traces=(failed.traces[0], other)))
+    assert _positions(studies, "oom") == {0: 63}
+    assert _positions(studies, "end") == {0: 64, 1: 63}
+    with pytest.raises(UsageError, match="is no moment"):
+        _positions(studies, "soon")
 
 
 def test_would_it_have_fitted(dstop):
