@@ -15,8 +15,8 @@ from dstop.snapshot.growth import growth_of
 from dstop.snapshot.ledger import Account, accounts_of
 from dstop.snapshot.lives import BEFORE, Lives, lives_of
 from dstop.snapshot.own import own_place
-from dstop.snapshot.same_site import site_keys
 from dstop.snapshot.replay.baseline import Replayed, replay
+from dstop.snapshot.same_site import site_keys
 from dstop.snapshot.timeline import alive_at, live_bytes, peak_event, reserved_bytes
 from dstop.snapshot.values import NO_STACK, Action
 

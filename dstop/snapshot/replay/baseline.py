@@ -14,6 +14,7 @@ import numpy as np
 from dstop.model.study import Fidelity
 from dstop.model.value import Value
 from dstop.snapshot.replay.capacity import Capacity, capacity_of, device_bytes
+from dstop.snapshot.replay.expandable import unmap
 from dstop.snapshot.replay.furnish import as_it_was
 from dstop.snapshot.replay.model import SHARED, Allocator
 from dstop.snapshot.replay.plan import ASK, FREE, Plan, plan_of
@@ -63,7 +64,7 @@ def replay(study: DeviceStudy) -> Replayed:
     capacity = capacity_of(study, plan.rules)
     if not study.events:
         return Replayed(plan=plan, capacity=capacity, fidelity=_nothing("no events were recorded"))
-    if not (plan.what == ASK).any():
+    if not (plan.what >= ASK).any():
         return Replayed(plan=plan, capacity=capacity, fidelity=_nothing("no request was recorded"))
     compared = compare(study, plan)
     error = np.abs(compared.modelled - compared.recorded) / np.maximum(compared.recorded, 1)
@@ -151,7 +152,7 @@ class _Baseline:
                 self.elsewhere += block.address != self.addresses[row]
                 if self.open < self.done:
                     self._compare(self.done)
-                    allocator.told.clear()
+                    allocator.driver.told.clear()
         self._tell(events, len(self.trace))
         self._compare(len(events))
         return Compared(
@@ -176,7 +177,7 @@ class _Baseline:
             action, address, size = int(trace.action[at]), int(trace.address[at]), int(trace.size[at])
             self.done += 1
             if action in {Action.SEGMENT_ALLOC, Action.SEGMENT_MAP}:
-                allocator.told.append((size, address))
+                allocator.driver.told.append((size, address))
                 continue
             if action == Action.SEGMENT_FREE:
                 _give_back(allocator, address, size, int(trace.stream[at]))
@@ -195,15 +196,16 @@ def _give_back(allocator: Allocator, address: int, size: int, stream: int) -> No
     for shelf in allocator.shelves():
         if shelf.stream != stream:
             continue
-        for each in shelf.free_blocks():
-            if each.size == size and each.whole():
-                allocator.release(each)
-                return
+        each = next((each for each in shelf.free_blocks(size, size) if each.whole()), None)
+        if each is not None:
+            allocator.release(each)
+            return
 
 
 def _unmap(allocator: Allocator, address: int, size: int) -> None:
     """Unmap a range where it lies in a free block; where it does not, nothing."""
     for shelf in allocator.shelves():
-        for block in shelf.free_blocks():
-            if block.grown is not None and block.address < address + size and address < block.end:
-                allocator.unmap(block, address, address + size)
+        for block in shelf.free_blocks(size):
+            if block.grown is not None and block.address <= address and address + size <= block.end:
+                unmap(allocator, block, address, address + size)
+                return

@@ -7,7 +7,8 @@ or less in the large pool (`should_split`), so such a gap belongs to the block b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -60,68 +61,70 @@ def begin_of(study: DeviceStudy, rules: Rules) -> Begin:
     gone = lives.end[rows] < lives.events
     size[gone] = [round_size(request, rules) for request in lives.requested[rows[gone]].tolist()]
     held = _held(study, trace, address, size)
-    _stretch(size, address, held, lives, rows, rules)
-    return Begin(
+    begin = Begin(
         held=held, rows=rows, address=address, size=size, reserved_bytes=sum(each.size for each in held)
     )
+    return _stretch(begin, lives, rules)
 
 
 def _held(
     study: DeviceStudy, trace: Trace | None, address: NDArray[np.int64], size: NDArray[np.int64]
 ) -> tuple[Held, ...]:
-    plain: dict[int, Held] = {}
-    mapped = Ranges()
-    last: list[Held] = []
-    for each in study.snapshot.segments_of(study.device):
-        held = Held(each.address, each.total_bytes, each.stream, each.pool, each.small, each.expandable)
-        if each.expandable:
-            mapped.add(each.address, each.address + each.total_bytes)
-            last.append(held)
-        else:
-            plain[each.address] = held
-    told: list[Held] = []
+    past = _Past(study)
     if trace is not None:
         changes = (trace.action >= Action.SEGMENT_ALLOC) & (trace.action <= Action.SEGMENT_UNMAP)
         for at in np.flatnonzero(changes)[::-1].tolist():
-            _undo(study, trace, at, plain, mapped, told)
-    past = [*plain.values()]
-    for start, end in mapped:
-        past.append(_range(start, end, [*last, *told], address, size))
-    return _apart(sorted(past))
+            past.undo(trace, at)
+    known = sorted(past.known)
+    ranges = [_range(start, end, known, address, size) for start, end in past.mapped]
+    return _apart(sorted([*past.plain.values(), *ranges]))
 
 
-def _undo(
-    study: DeviceStudy, trace: Trace, at: int, plain: dict[int, Held], mapped: Ranges, told: list[Held]
-) -> None:
-    action, address, size = int(trace.action[at]), int(trace.address[at]), int(trace.size[at])
-    number = int(trace.pool[at])
-    pool = study.snapshot.pools[number] if number >= 0 else SHARED_POOL
-    if action == Action.SEGMENT_ALLOC:
-        plain.pop(address, None)
-    elif action == Action.SEGMENT_FREE and size > 0:
-        plain[address] = Held(
-            address, size, int(trace.stream[at]), pool, size <= SMALL_BUFFER, expandable=False
-        )
-    elif action == Action.SEGMENT_MAP:
-        mapped.remove(address, address + size)
-    elif action == Action.SEGMENT_UNMAP and size > 0:
-        mapped.add(address, address + size)
-        small = bool(size % LARGE_BUFFER)
-        told.append(Held(address, size, int(trace.stream[at]), pool, small, expandable=True))
+class _Past:
+    """The segments, from the end of the ring backwards."""
+
+    def __init__(self, study: DeviceStudy) -> None:
+        self.pools = study.snapshot.pools
+        self.plain: dict[int, Held] = {}
+        self.mapped = Ranges()
+        self.known: list[Held] = []
+        """Whose expandable ranges are, where that was said."""
+        for each in study.snapshot.segments_of(study.device):
+            held = Held(each.address, each.total_bytes, each.stream, each.pool, each.small, each.expandable)
+            if each.expandable:
+                self.mapped.add(each.address, each.address + each.total_bytes)
+                self.known.append(held)
+            else:
+                self.plain[each.address] = held
+
+    def undo(self, trace: Trace, at: int) -> None:
+        """Undo one segment event."""
+        action, address, size = int(trace.action[at]), int(trace.address[at]), int(trace.size[at])
+        stream, number = int(trace.stream[at]), int(trace.pool[at])
+        pool = self.pools[number] if number >= 0 else SHARED_POOL
+        if action == Action.SEGMENT_ALLOC:
+            self.plain.pop(address, None)
+        elif action == Action.SEGMENT_FREE:
+            self.plain[address] = Held(address, size, stream, pool, size <= SMALL_BUFFER, expandable=False)
+        elif action == Action.SEGMENT_MAP:
+            self.mapped.remove(address, address + size)
+        else:
+            self.mapped.add(address, address + size)
+            self.known.append(Held(address, size, stream, pool, bool(size % LARGE_BUFFER), expandable=True))
 
 
 def _range(
     start: int, end: int, known: list[Held], address: NDArray[np.int64], size: NDArray[np.int64]
 ) -> Held:
     """Say whose a mapped range was: of a range that is there at the end, else of who unmapped it and what lay in it."""
-    owner = next((each for each in known if each.address < end and start < each.address + each.size), None)
-    if owner is None:
-        return Held(start, end - start, 0, SHARED_POOL, small=False, expandable=True)
-    small = owner.small
-    inside = size[(address >= start) & (address < end)]
+    at = bisect_left(known, (end,)) - 1
+    owner = known[at] if at >= 0 and known[at].address + known[at].size > start else None
+    inside = size[slice(*np.searchsorted(address, [start, end]).tolist())]
+    small = owner is not None and owner.small
     if len(inside):
         small = bool(inside.max() <= SMALL_SIZE)
-    return Held(start, end - start, owner.stream, owner.pool, small, expandable=True)
+    stream, pool = (0, SHARED_POOL) if owner is None else (owner.stream, owner.pool)
+    return Held(start, end - start, stream, pool, small, expandable=True)
 
 
 def _apart(held: list[Held]) -> tuple[Held, ...]:
@@ -133,25 +136,18 @@ def _apart(held: list[Held]) -> tuple[Held, ...]:
     return tuple(kept)
 
 
-def _stretch(
-    size: NDArray[np.int64],
-    address: NDArray[np.int64],
-    held: tuple[Held, ...],
-    lives: Lives,
-    rows: NDArray[np.int64],
-    rules: Rules,
-) -> None:
+def _stretch(begin: Begin, lives: Lives, rules: Rules) -> Begin:
     """Give blocks of the large pool what was not split off them.
 
     Where the gap is larger, part of it may still be the block's: the next block that is put there tells.
     """
-    if rules.expandable or not len(rows):
-        return
+    if rules.expandable or not len(begin.rows):
+        return begin
+    address, size = begin.address, begin.size.copy()
     asked = np.flatnonzero(lives.begin >= 0)
     asked = asked[np.argsort(lives.address[asked], kind="stable")]
-    placed = lives.address[asked]
-    ends = lives.end[rows]
-    for each in held:
+    placed, ends = lives.address[asked], lives.end[begin.rows]
+    for each in begin.held:
         if each.small or each.expandable:
             continue
         first, last = np.searchsorted(address, [each.address, each.address + each.size]).tolist()
@@ -167,3 +163,4 @@ def _stretch(
                 near = near[lives.begin[near] < ends[at]]
                 until = int(lives.address[near[np.argmin(lives.begin[near])]]) if len(near) else end
             size[at] = until - int(address[at])
+    return replace(begin, size=size)

@@ -43,6 +43,10 @@ class Block:
         self.prev: Block | None = None
         self.next: Block | None = None
 
+    def __lt__(self, _: Block) -> bool:
+        """Say no: only in a file that contradicts itself two free blocks have one size and address."""
+        return False
+
     @property
     def end(self) -> int:
         """The address after its last byte."""
@@ -98,7 +102,10 @@ class Shelf:
 
     def take(self, block: Block) -> None:
         """Remove a free block; its place and size must be what they were when it was put."""
-        del self.blocks[bisect_left(self.blocks, (block.size, block.order, block.address))]
+        at = bisect_left(self.blocks, (block.size, block.order, block.address))
+        while self.blocks[at][3] is not block:
+            at += 1
+        del self.blocks[at]
         block.free = False
         if not self.frozen:
             self.releasable[0] -= block.releasable()
@@ -110,14 +117,17 @@ class Shelf:
 
     def take_unmapped(self, block: Block) -> None:
         """Remove address space."""
-        del self.unmapped[bisect_left(self.unmapped, (block.address,))]
+        at = bisect_left(self.unmapped, (block.address,))
+        while self.unmapped[at][1] is not block:
+            at += 1
+        del self.unmapped[at]
         block.free, block.mapped = False, True
 
     def fitting(self, size: int, rules: Rules) -> Block | None:
         """Give the free block that a request gets, without taking it; None where none will do (`get_free_block`).
 
-        The smallest that is large enough, of those the one of the oldest segment or at the lowest address; with expandable segments the end of
-        one counts as large as it may grow, so that it is left alone while others will do.
+        The smallest that is large enough, of those the one of the oldest segment or at the lowest address. With
+        expandable segments the end of one counts as large as it may grow, so it is left alone while others will do.
         """
         blocks = self.blocks
         at = bisect_left(blocks, (size,))
@@ -147,9 +157,11 @@ class Shelf:
             at += 1
         return blocks[at][3]
 
-    def free_blocks(self) -> Iterator[Block]:
-        """Give the free blocks as they are now, smallest first; they may be taken meanwhile."""
-        return iter([block for *_, block in self.blocks])
+    def free_blocks(self, least: int = 0, most: int | None = None) -> Iterator[Block]:
+        """Give the free blocks of some sizes as they are now, smallest first; they may be taken meanwhile."""
+        first = bisect_left(self.blocks, (least,)) if least else 0
+        last = len(self.blocks) if most is None else bisect_left(self.blocks, (most + 1,))
+        return iter([block for *_, block in self.blocks[first:last]])
 
     def splits(self, block: Block, size: int, rules: Rules) -> bool:
         """Say whether what a block has beyond a request is split off (`should_split`)."""
@@ -157,6 +169,33 @@ class Shelf:
         if self.small or rules.expandable:
             return rest >= 512  # noqa: PLR2004 - MIN_BLOCK, in the hottest line of the replay
         return rest > SMALL_SIZE and (rules.max_split_bytes is None or size < rules.max_split_bytes)
+
+
+def join(block: Block) -> None:
+    """Join a block that is being freed with its free neighbours (`try_merge_blocks`)."""
+    shelf, before, after = block.shelf, block.prev, block.next
+    if before is not None and before.free and before.mapped:
+        shelf.take(before)
+        absorb_before(block, before)
+    if after is not None and after.free and after.mapped:
+        shelf.take(after)
+        absorb_after(block, after)
+
+
+def absorb_before(block: Block, before: Block) -> None:
+    """Make the block before it a part of a block."""
+    block.address, block.prev = before.address, before.prev
+    block.size += before.size
+    if before.prev is not None:
+        before.prev.next = block
+
+
+def absorb_after(block: Block, after: Block) -> None:
+    """Make the block after it a part of a block."""
+    block.size += after.size
+    block.next = after.next
+    if after.next is not None:
+        after.next.prev = block
 
 
 def _may_grow_to(block: Block) -> int:

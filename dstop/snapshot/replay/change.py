@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from dstop.snapshot.replay.rules import Rules
 
 THERE_IS = (
-    "there are expandable, no-expandable, max_split=MIB, gc=0.8, roundup=4, batch=12->8 (or batch=8 with --batch 12, or "
-    "batch=x0.5), checkpointing, no-leak and capacity=24GiB; join several with +"
+    "there are expandable, no-expandable, max_split=128, gc=0.8, roundup=4, batch=12->8 (or batch=8 with --batch 12, "
+    "or batch=x0.5), checkpointing, no-leak and capacity=24GiB; join several with +"
 )
 _MOST_FACTOR = 4096.0
 _MOST_TEXT = 200

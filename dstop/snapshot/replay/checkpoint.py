@@ -7,6 +7,7 @@ input; the rest is asked for again in backward, just before the first of it is u
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dstop.model.segment import Place
     from dstop.snapshot.replay.plan import Plan
     from dstop.snapshot.study import DeviceStudy
 
@@ -63,7 +65,7 @@ def _passes(study: DeviceStudy) -> Iterator[NDArray[np.int64]]:
         yield rows[start : start + int(after[0]) if len(after) else len(rows)]
 
 
-def _line(study: DeviceStudy, passes: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64] | None, int]:
+def _line(study: DeviceStudy, passes: list[NDArray[np.int64]]) -> tuple[NDArray[np.int32] | None, int]:
     """Find the line that calls the blocks: under it lie most bytes of activations, and its first stack comes again.
 
     Returns:
@@ -78,14 +80,14 @@ def _line(study: DeviceStudy, passes: list[NDArray[np.int64]]) -> tuple[NDArray[
     weight = np.bincount(
         where, weights=np.where(category[rows] == _ACTIVATIONS, lives.size[rows], 0), minlength=len(number)
     )
-    under: dict[object, list[int]] = {}
-    depth: dict[object, int] = {}
+    under: dict[Place, list[int]] = {}
+    depth: dict[Place, int] = {}
     for index, stack in enumerate(number.tolist()):
         places = study.snapshot.stacks[stack]
         for height, place in enumerate(dict.fromkeys(reversed(places))):
             under.setdefault(place, []).append(index)
             depth.setdefault(place, height)
-    ranked = sorted(under, key=lambda place: (-weight[under[place]].sum(), depth[place]))
+    ranked = sorted(under, key=lambda each: (-weight[under[each]].sum(), depth[each]))
     for place in ranked:
         if not weight[under[place]].sum():
             break
@@ -110,7 +112,7 @@ def _of_pass(study: DeviceStudy, rows: NDArray[np.int64]) -> list[_Again]:
         return []
     found = []
     bounds = [*starts.tolist(), len(rows)]
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         mine = rows[first:last]
         ends = int(lives.begin[rows[last]]) if last < len(rows) else int(lives.begin[mine[-1]]) + 1
         saved = mine[lives.end[mine] > ends]

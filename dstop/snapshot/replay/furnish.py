@@ -40,7 +40,7 @@ def as_it_was(allocator: Allocator, plan: Plan) -> dict[int, Block]:
     for _, together in groupby(grown, key=lambda each: (each.pool, each.small, each.stream)):
         for ranges in _near(list(together)):
             page = page_size(allocator.rules, small=ranges[0].small)
-            span = allocator.reach(page, ranges[-1].address + ranges[-1].size - ranges[0].address)
+            span = allocator.driver.reach(page, ranges[-1].address + ranges[-1].size - ranges[0].address)
             _fill(
                 allocator, Grown(ranges[0].address, span, page, allocator.next_order()), ranges, placed, made
             )
@@ -91,10 +91,11 @@ def _fill(
             made[row] = chain.piece(address, address + size, free=False) or made.get(row)  # type: ignore[assignment]
             at = address + size
         chain.piece(at, end, free=True)
-        allocator.reserved_bytes += each.size
+        allocator.driver.reserved_bytes += each.size
     if grown is not None:
         chain.gap(grown.address + grown.size)
     elif chain.head is not None:
+        allocator.driver.taken.add(chain.head.address)
         allocator.heads[chain.head.address] = chain.head
     for block in chain.free:
         shelf.put(block) if block.mapped else shelf.put_unmapped(block)

@@ -47,6 +47,8 @@ class Plan(Value):
     """Of each life; None where all are everybody's."""
     falling: bool = False
     """Whether the driver puts new segments below older ones; of those older than the ring, this tells their age."""
+    kept_pools: frozenset[tuple[int, int]] = frozenset()
+    """Private pools that never gave anything back: their graphs were in use."""
     failing: tuple[tuple[int, int], ...] = ()
     """(bytes, stream) of the requests that failed."""
 
@@ -87,6 +89,7 @@ def plan_of(study: DeviceStudy) -> Plan:
         requested=lives.requested,
         stream=lives.stream,
         pool=pools,
+        kept_pools=_kept(study, trace, pools),
         failing=tuple((each.request_bytes, each.stream) for each in failures),
     )
     return plan.with_operations(
@@ -120,6 +123,18 @@ def _pools(study: DeviceStudy, trace: Trace | None) -> tuple[tuple[int, int], ..
         inside = at_segment >= 0 and address < starts[at_segment] + segments[at_segment].total_bytes
         made.append(segments[at_segment].pool if inside else SHARED_POOL)
     return tuple(made)
+
+
+def _kept(
+    study: DeviceStudy, trace: Trace | None, pools: tuple[tuple[int, int], ...] | None
+) -> frozenset[tuple[int, int]]:
+    if pools is None:
+        return frozenset()
+    private = {*pools, *(each.pool for each in study.snapshot.segments_of(study.device))} - {SHARED_POOL}
+    if trace is not None:
+        given = np.isin(trace.action, (Action.SEGMENT_FREE, Action.SEGMENT_UNMAP)) & (trace.pool >= 0)
+        private -= {study.snapshot.pools[number] for number in np.unique(trace.pool[given]).tolist()}
+    return frozenset(private)
 
 
 def _emptied(study: DeviceStudy, trace: Trace | None) -> NDArray[np.int64]:

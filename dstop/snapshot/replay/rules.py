@@ -54,10 +54,10 @@ class Rules(Value):
     """`max_non_split_rounding_mb`: by how much a block that must not be split may exceed the request."""
 
     oldest_first: bool = False
-    """Of free blocks of one size, that of the oldest segment is taken (newer versions), not that at the lowest address."""
+    """Of free blocks of one size that of the oldest segment is taken (newer versions), not the lowest address's."""
 
     @property
-    def changes_layout(self) -> tuple[object, ...]:
+    def layout(self) -> tuple[object, ...]:
         """What decides where a block lies: with another of these, the past must be placed anew."""
         return (
             self.expandable,

@@ -46,7 +46,7 @@ def carry_out(
         device_bytes: see `Allocator`.
         anew: place what is older than the ring by these rules, instead of where it lay.
     """
-    return _Run(plan, Allocator(rules, capacity_bytes, device_bytes), anew=anew).go()
+    return _Run(plan, Allocator(rules, capacity_bytes, device_bytes, plan.kept_pools), anew=anew).go()
 
 
 class _Run:
@@ -54,7 +54,8 @@ class _Run:
         self.plan, self.allocator = plan, allocator
         self.requested, self.stream = plan.requested.tolist(), plan.stream.tolist()
         self.live = self.peak_live = self.peak_reserved = self.need = 0
-        self.short, self.short_event = 0, None
+        self.short = 0
+        self.short_event: int | None = None
         self.pending: set[int] = set()
         """Rows that are given back as soon as somebody waits for the streams that use them."""
         self.blocks: dict[int, Block] = {}
@@ -107,12 +108,12 @@ class _Run:
             self.blocks[row] = self._get(size, self.stream[row], pool, event)
 
     def _get(self, size: int, stream: int, pool: tuple[int, int], event: int) -> Block:
-        allocator = self.allocator
+        allocator, driver = self.allocator, self.allocator.driver
         block = allocator.malloc(size, stream, pool)
         while block is None:
             if self.short_event is None:
-                self.short, self.short_event = allocator.missing_bytes, event
-            allocator.capacity_bytes = (allocator.capacity_bytes or 0) + allocator.missing_bytes
+                self.short, self.short_event = driver.missing_bytes, event
+            driver.capacity_bytes = (driver.capacity_bytes or 0) + driver.missing_bytes
             block = allocator.malloc(size, stream, pool)
         self.live += block.size
         self._note()
@@ -122,8 +123,7 @@ class _Run:
         allocator = self.allocator
         reserved = allocator.reserved_bytes
         self.peak_live = max(self.peak_live, self.live)
-        if reserved - allocator.releasable[0] > self.need:
-            self.need = reserved - allocator.releasable[0]
+        self.need = max(self.need, reserved - allocator.releasable[0])
         self.peak_reserved = max(self.peak_reserved, reserved)
 
     def _complete(self) -> None:

@@ -40,7 +40,7 @@ def what_if(study: DeviceStudy, change: WhatIf, capacity_bytes: int | None = Non
     rules = change.rules(replayed.plan.rules)
     assumptions: list[str] = []
     plan = _changed(study, replayed.plan, change, assumptions)
-    anew = _anew(replayed.plan, plan, rules.changes_layout != replayed.plan.rules.changes_layout)
+    anew = _anew(replayed.plan, plan, rules.layout != replayed.plan.rules.layout)
     if anew:
         assumptions.append(
             "what is older than the recording was placed by the new rules in the order of its addresses, without what "
@@ -84,7 +84,7 @@ def _changed(study: DeviceStudy, plan: Plan, change: WhatIf, assumptions: list[s
     return plan
 
 
-def _anew(recorded: Plan, plan: Plan, changes_layout: bool) -> bool:  # noqa: FBT001 - two reasons, one question
+def _anew(recorded: Plan, plan: Plan, changes_layout: bool) -> bool:
     rows = recorded.begin.rows
     return bool(len(rows)) and (
         changes_layout or bool((recorded.requested[rows] != plan.requested[rows]).any())
@@ -120,7 +120,8 @@ def _until(study: DeviceStudy) -> str:
         last = study.failures[-1]
         whole = sum(step <= last.event for step in steps)
         before = f", after {_count(whole, 'whole step')}" if whole else ""
-        return f"the failed request of {bytes_text(last.request_bytes)}{before}: what would have followed was never recorded"
+        size = bytes_text(last.request_bytes)
+        return f"the failed request of {size}{before}: what would have followed was never recorded"
     return f"the end of the recording, {_count(len(steps), 'step')}" if steps else "the end of the recording"
 
 
