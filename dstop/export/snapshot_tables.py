@@ -140,17 +140,21 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Markup:
     """List what would have fitted, by how much, how far that may be off, and on what it rests."""
     rows = [
         (
-            one_line(each.what),
+            joined([one_line(each.what), *_pasted(each)]),
             element("b", _verdict(each), class_=_sign(each.fits)),
             amount_text(each.peak_reserved_bytes),
             "± " + amount_text(each.error_bytes),
-            element("code", one_line(each.setting)) if each.setting else Markup(),
             joined([one_line("; ".join((*each.assumptions, f"seen until {each.until}")))]),
         )
         for each in verdicts[:MOST_ROWS]
     ]
-    heads = ("if", "then", "reserves at most", "error", "setting", "rests on")
+    heads = ("if", "then", "reserves at most", "error", "rests on")
     return table(heads, rows, frozenset({2, 3}))
+
+
+def _pasted(each: Verdict) -> tuple[Markup, ...]:
+    """Give the line to paste, below the words: beside them it would push what the verdict rests on off the page."""
+    return (element("code", one_line(each.setting), class_="pasted"),) if each.setting else ()
 
 
 def _sign(fits: bool | None) -> str | None:
