@@ -56,11 +56,25 @@ class Plan(Value):
         """Give the same with other sizes."""
         return replace(self, requested=requested, failing=failing)
 
+    def copied(self, rows: list[int]) -> Plan:
+        """Give the same with more rows, which are as these are."""
+        return replace(
+            self,
+            requested=np.concatenate([self.requested, self.requested[rows]]) if rows else self.requested,
+            stream=np.concatenate([self.stream, self.stream[rows]]) if rows else self.stream,
+            pool=None if self.pool is None else (*self.pool, *(self.pool[row] for row in rows)),
+        )
+
     def with_operations(
-        self, event: NDArray[np.int64], what: NDArray[np.int8], row: NDArray[np.int64]
+        self,
+        event: NDArray[np.int64],
+        what: NDArray[np.int8],
+        row: NDArray[np.int64],
+        turn: NDArray[np.int64] | None = None,
     ) -> Plan:
-        """Give the same with other operations, put in order; those at one event by what they do."""
-        order = np.lexsort((row, what, event))
+        """Give the same with other operations, put in order: by event, at one event by turn, then by what they do."""
+        turn = np.zeros(len(event), np.int64) if turn is None else turn
+        order = np.lexsort((row, what, turn, event))
         return replace(self, event=event[order], what=what[order], row=row[order])
 
 
