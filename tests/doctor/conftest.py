@@ -63,11 +63,13 @@ def made_kept(size_bytes: int, function: str = "forward") -> Kept:
     return Kept(size_bytes=size_bytes, site=made_site(function, size_bytes))
 
 
-def made_verdict(fits: bool | None, *, spare_bytes: int = GIB, error_bytes: int = 0) -> Verdict:
+def made_verdict(
+    fits: bool | None, *, spare_bytes: int = GIB, error_bytes: int = 0, what: str = "this change"
+) -> Verdict:
     """Give a verdict: it fits with so much to spare, or lacks so much."""
     capacity = 22 * GIB
     return Verdict(
-        what="this change",
+        what=what,
         setting="",
         fits=fits,
         capacity_bytes=capacity,
@@ -159,6 +161,8 @@ def made_memory(
         "evaluated": Kept(),
         "updating": Kept(),
         "logits": Kept(),
+        "steps": 3,
+        "whole_peak_bytes": 22 * GIB,
         "replay": (verdicts or {}).get,
     }
     return Memory(**given | more)

@@ -67,6 +67,8 @@ class Memory(Value):
     growth: tuple[Growth, ...] = ()
     steps: int = 0
     """Complete training steps in the ring."""
+    whole_peak_bytes: int = 0
+    """The most that was live in a complete step; 0 without one. A failed step needed more than was recorded."""
     blocks: Blocks
     old_gradients: Kept
     """Gradients that an earlier step has left, live in this one's forward pass."""

@@ -28,6 +28,8 @@ CHANGES: dict[str, tuple[str, ...]] = {
 _OF_BATCH = frozenset(("reduce_batch", "grad_checkpointing"))
 _NOT_OF_BATCH = frozenset(("optimizer", "load", "save"))
 """Phases in which what is asked for does not grow with the batch."""
+_AS_LARGE, _SPARE = 0.9, 0.1
+"""Of what the failed step needed until it failed; and of the capacity."""
 _GUESSED = "grad_checkpointing"
 """Where the program would cut its blocks nobody knows: the replay may show that it helps, never that it does not."""
 _SETTINGS = frozenset(("expandable_segments", "max_split_size", "lower_roundup_divisions"))
@@ -44,14 +46,30 @@ def asked(case: Case, fix: str) -> Verdict | None:
     verdict = None
     for change in CHANGES.get(fix, ()):
         verdict = memory.replay(change)
-        if verdict is not None and surely_fits(verdict):
+        if verdict is not None and surely_fits(case, verdict):
             return verdict
     return None if fix == _GUESSED else verdict
 
 
-def surely_fits(verdict: Verdict) -> bool:
-    """Whether all fits with more to spare than the replay may be off."""
-    return verdict.fits is True and (verdict.headroom_bytes or 0) >= verdict.error_bytes
+def surely_fits(case: Case, verdict: Verdict) -> bool:
+    """Whether all fits with more to spare than the replay may be off, and than what was never recorded may need.
+
+    A recording ends with the request that failed. What its step would have asked for after it is known where a whole
+    step as large is in the ring; else a change must leave a tenth of the capacity, and of a batch nothing is known.
+    """
+    memory, capacity = case.memory, verdict.capacity_bytes
+    if verdict.fits is not True or memory is None or memory.failure is None or capacity is None:
+        return False
+    spare = verdict.headroom_bytes or 0
+    if spare < verdict.error_bytes:
+        return False
+    if memory.whole_peak_bytes >= _AS_LARGE * (memory.failure.live_bytes + memory.failure.request_bytes):
+        return True
+    return not _is_of_batch(verdict) and spare >= _SPARE * capacity
+
+
+def _is_of_batch(verdict: Verdict) -> bool:
+    return "batch" in verdict.what
 
 
 def surely_fails(verdict: Verdict) -> bool:
@@ -72,12 +90,12 @@ def recovers_bytes(case: Case, verdict: Verdict) -> int | None:
     short = case.balance.short_bytes
     if short is None:
         return None
-    if surely_fits(verdict):
+    if surely_fits(case, verdict):
         return short + (verdict.headroom_bytes or 0)
     return max(0, short - verdict.short_bytes) if surely_fails(verdict) else None
 
 
-def verdict_text(verdict: Verdict) -> str:
+def verdict_text(case: Case, verdict: Verdict) -> str:
     """Write a verdict with its figures, and by how much it may be off."""
     off = f"; the replay may be off by {gib(verdict.error_bytes)}" if verdict.error_bytes else ""
     need = verdict.peak_reserved_bytes
@@ -85,10 +103,12 @@ def verdict_text(verdict: Verdict) -> str:
         need = verdict.capacity_bytes - verdict.headroom_bytes
     of = "" if verdict.capacity_bytes is None else f" of {gib(verdict.capacity_bytes)}"
     head = f"replayed with {verdict.what}: the same requests need {gib(need)}{of}"
-    if surely_fits(verdict):
+    if surely_fits(case, verdict):
         return f"{head}: it would have fitted up to {verdict.until}{off}"
     if surely_fails(verdict):
         return f"{head}: it would not have fitted, {gib(verdict.short_bytes)} short{off}"
+    if verdict.fits is True and (verdict.headroom_bytes or 0) >= verdict.error_bytes:
+        return f"{head}: it gets past {verdict.until}{off}"
     return f"{head}: too close to call{off}"
 
 
@@ -102,9 +122,11 @@ def verdict_lines(case: Case, fixes: Iterable[str]) -> tuple[list[Evidence], lis
         if verdict is None or memory is None or verdict.fits is None:
             continue
         if surely_fails(verdict):
-            against.append(verdict_text(verdict))
+            against.append(verdict_text(case, verdict))
         else:
             said.append(
-                Evidence(source=str(memory.place), says=verdict_text(verdict), value=verdict.headroom_bytes)
+                Evidence(
+                    source=str(memory.place), says=verdict_text(case, verdict), value=verdict.headroom_bytes
+                )
             )
     return said, against

@@ -114,7 +114,7 @@ def _prescribed(case: Case) -> tuple[Fix, ...]:
     if activations is not None and batch and batch > 1:
         recovers["reduce_batch"] = int(activations * (1 - max(1, batch // 2) / batch))
     verdict = asked(case, "reduce_batch")
-    if verdict is not None and surely_fits(verdict):
+    if verdict is not None and surely_fits(case, verdict):
         titles["reduce_batch"] = f"Smaller batch: {verdict.what} fits, by a replay of the recorded requests"
     elif fits is not None and batch:
         titles["reduce_batch"] = (

@@ -93,7 +93,7 @@ def _replayed(case: Case, strength: int | None) -> int | None:
     verdict = asked(case, "expandable_segments")
     if verdict is None or strength is None:
         return strength
-    if surely_fits(verdict):
+    if surely_fits(case, verdict):
         return max(strength, PROVEN + 4)
     return min(strength, SUGGESTS) if surely_fails(verdict) else strength
 

@@ -103,7 +103,7 @@ def _remembered(case: Case, memory: Memory, growth: list[Growth]) -> Assessment:
     proof, against = verdict_lines(case, ("fix_leak_detach",))
     first, *others = [growth_line(memory, each) for each in growth]
     verdict = asked(case, "fix_leak_detach")
-    is_cause = case.failure is None or (verdict is not None and surely_fits(verdict))
+    is_cause = case.failure is None or (verdict is not None and surely_fits(case, verdict))
     return Assessment(
         strength=PROVEN + (6 if is_cause else 0),
         evidence=(*failure_lines(case), first, *proof, *others, *rank_lines(case)),

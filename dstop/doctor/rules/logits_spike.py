@@ -26,7 +26,7 @@ from dstop.doctor.fixes.prescribe import prescribe
 from dstop.doctor.questions.arithmetic import gib, is_any_request
 from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.questions.engines import is_engine
-from dstop.doctor.questions.remembering import kept_line
+from dstop.doctor.questions.remembering import kept_line, live_lines
 from dstop.doctor.questions.shapes import inductor_logits, logits_shape
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
 from dstop.model.diagnosis import Evidence
@@ -64,7 +64,7 @@ def _examine(case: Case) -> Assessment | None:
     if frame is None and share < _LARGE_SHARE:
         return None
     strength = FITS + 4 if frame is not None else FITS - 3
-    evidence = [*failure_lines(case), *rank_lines(case)]
+    evidence = [*failure_lines(case), *live_lines(case), *rank_lines(case)]
     if shape is not None:
         strength = max(strength, PROVEN if frame is not None else FITS + 2)
         evidence.append(Evidence(source=str(failure.place), says=f"{gib(failure.tried_bytes)} = {shape}"))

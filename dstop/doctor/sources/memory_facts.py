@@ -59,6 +59,9 @@ def memory_of(snapshot: Snapshot, source: str, *, at_failure: bool, most_replaye
         fragmentation=fragmentation_of(study, failure),
         growth=study.growth,
         steps=len(study.attribution.steps),
+        whole_peak_bytes=int(study.live[: study.attribution.steps[-1]].max(initial=0))
+        if study.attribution.steps
+        else 0,
         blocks=_blocks(snapshot.segments_of(study.device)),
         old_gradients=_old_gradients(study, rows, moment.phase),
         evaluated=_kept(study, rows[study.attribution.phase[rows] == PHASES.index("eval")]),

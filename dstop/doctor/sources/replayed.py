@@ -15,16 +15,21 @@ if TYPE_CHECKING:
     from dstop.snapshot.study import DeviceStudy
 
 
+_MOST_OFF = 0.25
+"""Of what it needs: a replay that may be off by more is of another run."""
+
+
 def replayer(study: DeviceStudy) -> Callable[[str], Verdict | None]:
     """Give what answers whether the recorded requests fit under a change, in the words of `dstop snapshot --what-if`.
 
-    It answers None where the recording cannot be replayed.
+    It answers None where the recording cannot be replayed, or not nearly as it was.
     """
 
     def answer(change: str) -> Verdict | None:
         try:
-            return what_if(study, parse_what_if(change))
+            verdict = what_if(study, parse_what_if(change))
         except SnapshotError:
             return None
+        return verdict if verdict.error_bytes <= _MOST_OFF * verdict.peak_reserved_bytes else None
 
     return answer

@@ -39,9 +39,9 @@ class Bounds(Value):
 
 
 NAMED = Bounds(packed_bytes=4 << 30, unpacked_bytes=8 << 30, seconds=120.0, replayed_events=300_000)
-FOUND = Bounds(packed_bytes=128 * MIB, unpacked_bytes=1 << 30, seconds=15.0, replayed_events=100_000)
+FOUND = Bounds(packed_bytes=128 * MIB, unpacked_bytes=512 * MIB, seconds=15.0, replayed_events=100_000)
 """Of a black box."""
-SCREEN = Bounds(packed_bytes=16 * MIB, unpacked_bytes=64 * MIB, seconds=2.0, replayed_events=20_000)
+SCREEN = Bounds(packed_bytes=16 * MIB, unpacked_bytes=32 * MIB, seconds=1.0, replayed_events=20_000)
 """While somebody looks at a screen."""
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dstop.doctor.case import Case
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.questions.replayed import asked, recovers_bytes, refuted, verdict_text
+from dstop.doctor.questions.replayed import asked, recovers_bytes, refuted, surely_fits, verdict_text
 from dstop.doctor.sources.snapshots import found_of
 from dstop.units import GIB, MIB
 
@@ -74,8 +74,28 @@ def test_a_verdict_of_unknown_capacity_says_nothing(made):
 
 def test_a_verdict_is_one_sentence_with_its_error(made):
     """What it needs of what there is, and by how much that may be off."""
-    text = verdict_text(made.verdict(fits=True, spare_bytes=2 * GIB, error_bytes=100 * MIB))
+    verdict = made.verdict(fits=True, spare_bytes=2 * GIB, error_bytes=100 * MIB)
+    text = verdict_text(case_of(made.memory()), verdict)
     assert text == (
         "replayed with this change: the same requests need 20.00 GiB of 22.00 GiB: it would have fitted up to the "
         "failed request; the replay may be off by 100 MiB"
     )
+
+
+@pytest.mark.parametrize(
+    ("what", "spare_bytes", "whole_bytes", "sure"),
+    [
+        ("expandable segments", 3 * GIB, 0, True),
+        ("expandable segments", GIB, 0, False),
+        ("expandable segments", GIB, 20 * GIB, True),
+        ("0.75 times the batch", 9 * GIB, 0, False),
+        ("0.75 times the batch", GIB, 20 * GIB, True),
+    ],
+)
+def test_a_step_that_was_never_finished_proves_little(made, what, spare_bytes, whole_bytes, sure):
+    """Past the failed request nobody knows what its step needs, but where a whole one as large was recorded."""
+    verdict = made.verdict(fits=True, spare_bytes=spare_bytes, what=what)
+    case = case_of(made.memory(whole_peak_bytes=whole_bytes))
+    assert surely_fits(case, verdict) is sure
+    assert ("it gets past the failed request" in verdict_text(case, verdict)) is not sure
+    assert (recovers_bytes(case, verdict) is None) is not sure
