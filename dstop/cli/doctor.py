@@ -43,7 +43,7 @@ def doctor_verb(sources: Sequence[str], options: Mapping[str, Any]) -> int:
         return _environment(options)
     since_s = seconds_of(options["since"])
     report, logs, incidents = _report(sources, since_s, kernel=not options["no_kernel"])
-    _write_files(report, logs, incidents, options)
+    _write_files(sources, report, logs, incidents, options)
     if options["json"]:
         from dstop.export.doctor_json import report_line  # noqa: PLC0415 - a verb loads what it needs
 
@@ -175,16 +175,22 @@ def _opened(
 
 
 def _write_files(
-    report: Report, logs: Sequence[LogText], incidents: Sequence[Incident], options: Mapping[str, Any]
+    sources: Sequence[str],
+    report: Report,
+    logs: Sequence[LogText],
+    incidents: Sequence[Incident],
+    options: Mapping[str, Any],
 ) -> None:
     if options["html"] is not None:
         from dstop.export.doctor_html import report_html  # noqa: PLC0415 - a verb loads what it needs
 
         _save(Path(options["html"]), report_html(report).encode())
     if options["bundle"] is not None:
+        from dstop.doctor.sources.snapshots import is_snapshot  # noqa: PLC0415 - as above
         from dstop.export.doctor_bundle import bundle_bytes  # noqa: PLC0415 - as above
 
-        _save(Path(options["bundle"]), bundle_bytes(report, logs, incidents))
+        snapshots = [path for path in map(Path, sources) if is_snapshot(path)]
+        _save(Path(options["bundle"]), bundle_bytes(report, logs, incidents, snapshots))
 
 
 def _save(path: Path, content: bytes) -> None:

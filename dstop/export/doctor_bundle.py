@@ -25,6 +25,7 @@ from dstop.units import KIB, MIB
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
 
     from dstop.doctor.text.values import LogText
     from dstop.model.diagnosis import Report
@@ -46,10 +47,18 @@ _LONGEST_NAME = 60
 _FILE_MODE = 0o100644 << 16
 
 
-def bundle_bytes(report: Report, logs: Sequence[LogText], incidents: Sequence[Incident]) -> bytes:
-    """Pack a report with what it was made from, without secrets and without people."""
+def bundle_bytes(
+    report: Report, logs: Sequence[LogText], incidents: Sequence[Incident], snapshots: Sequence[Path] = ()
+) -> bytes:
+    """Pack a report with what it was made from, without secrets and people; snapshots are named and left out."""
     redactor = Redactor()
-    left: list[Left] = []
+    left = [
+        Left(
+            name=f"the memory snapshot {_safe(redactor.line(path.name))}",
+            why="it may be large, and names code",
+        )
+        for path in snapshots
+    ]
     shown = redacted(report, redactor)
     members = {
         "report.json": json.dumps(report_object(shown), indent=1, allow_nan=False) + "\n",

@@ -7,6 +7,7 @@ import json
 import pickle
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from dstop.doctor.read import report_of
 from dstop.doctor.sources.snapshots import FOUND, NAMED, SCREEN, is_snapshot, snapshot_at, snapshot_of
 from dstop.doctor.text.read import log_of_text
 from dstop.errors import SnapshotError
+from dstop.export.doctor_bundle import bundle_bytes
 from dstop.pytorch.incident.place import incident_name
 from dstop.pytorch.incident.read import read_incident
 from dstop.pytorch.incident.write import write_incident
+from dstop.ui.past import diagnosed
 from dstop.units import MIB
 
 RECORDINGS = Path(__file__).parents[2] / "snapshot" / "recordings"
@@ -74,7 +77,7 @@ def many_segments(count=2_000):
         }
         for at in range(1, count + 1)
     ]
-    words = [f"{at:04096}" for at in range(2_000)]
+    words = [f"{at:04096}" for at in range(count)]
     return pickle.dumps({"words": words, "segments": segments, "device_traces": [[]]})
 
 
@@ -240,3 +243,27 @@ def test_the_verb_takes_a_snapshot(tmp_path):
     assert any(
         item["source"].startswith("oom-fragmented.pickle.gz:cuda:0:event ") for item in first["evidence"]
     )
+
+
+def test_a_bundle_names_the_snapshot_and_does_not_hold_it(tmp_path):
+    """What it says is in the report, redacted as all else; the file itself, which names code, stays here."""
+    snapshot = tmp_path / "run.pickle.gz"
+    snapshot.write_bytes(recorded("oom-fragmented").read_bytes())
+    packed = tmp_path / "bundle.zip"
+    report = report_of((), memories=[snapshot_at(snapshot)])
+    packed.write_bytes(bundle_bytes(report, (), (), [snapshot]))
+    with zipfile.ZipFile(packed) as archive:
+        names = archive.namelist()
+        read = {name: archive.read(name).decode() for name in names}
+    assert not any("pickle" in name for name in names)
+    assert "the memory snapshot run.pickle.gz" in read["README.txt"]
+    assert "run.pickle.gz:cuda:0:event 70" in read["report.json"]
+
+
+def test_the_screen_bounds_what_it_reads(tmp_path):
+    """Past crashes are diagnosed with the pieces of a small snapshot; a large one is left to the verb, with a note."""
+    small = diagnosed((black_box(tmp_path / "a", recorded("oom-fragmented").read_bytes()),))
+    assert any(item.source.startswith("snapshot.pickle.gz:") for item in small.diagnoses[0].evidence)
+    large = diagnosed((black_box(tmp_path / "b", gzip.compress(many_segments(12_000))),))
+    assert large.diagnoses
+    assert any("its snapshot was left out: it has more than 32 MiB" in note for note in large.notes)
