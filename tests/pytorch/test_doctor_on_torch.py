@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 
+from dstop.doctor.case import Case
+from dstop.doctor.questions.replayed import surely_fails, surely_fits
+from dstop.doctor.sources.snapshots import found_of, snapshot_at
+
 JOB = Path(__file__).parent / "targets" / "crashes.py"
 DSTOP = [sys.executable, "-m", "dstop"]
 TOTAL = "2GiB"
 PATIENCE_S = 120
+EXPANDABLE = {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
 
 
 class Box:
@@ -75,7 +80,7 @@ CASES = [
         "fragmentation",
         "expandable_segments",
         ("fragmentation",),
-        {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"},
+        EXPANDABLE,
     ),
     (("leak",), "leak", "fix_leak_detach", ("leak", "--fixed"), {}),
     (("logits", "--batch", "2400"), "logits_spike", "reduce_batch", ("logits", "--batch", "1200"), {}),
@@ -138,3 +143,50 @@ def test_the_balance_of_a_black_box_adds_up(box: Box) -> None:
     parts = ("allocated", "cached", "not_pytorch", "others", "unattributed", "free")
     assert sum(balance[f"{part}_bytes"] or 0 for part in parts) == balance["total_bytes"] == 2 * 2**30
     assert balance["rounding_bytes"] == 0
+
+
+def _snapshot(box: Box) -> Path:
+    """Give the snapshot that the last failure left; their folders begin with the time."""
+    return max(box.incidents.glob("*-oom/snapshot.pickle.gz"))
+
+
+@pytest.mark.parametrize("case", CASES[:-3], ids=lambda case: case[0][0])
+def test_a_recording_keeps_the_cause_and_is_cited(box: Box, case: Any) -> None:
+    """With the history on, the snapshot of the black box is evidence, and contradicts nothing that was right."""
+    crash, cause, *_ = case
+    assert box.run(*crash, DSTOP_HISTORY="20000").returncode == 1
+    report = box.doctor()
+    first = report["diagnoses"][0]
+    assert first["cause"] == cause, first
+    assert not any("left out" in note for note in report["notes"])
+    alone = box.doctor(str(_snapshot(box)))["diagnoses"][0]
+    if crash[0] not in _NOT_OF_ONE_SNAPSHOT:
+        assert alone["cause"] == cause, alone
+        assert any(".pickle.gz:cuda:0:event " in item["source"] for item in first["evidence"])
+
+
+_NOT_OF_ONE_SNAPSHOT = frozenset(("checkpoint", "handler"))
+"""The words of the log, or the code of its frames, tell these; a snapshot has neither."""
+VERDICTS = [
+    (("fragmentation",), "expandable", True, ("fragmentation",), EXPANDABLE),
+    (("leak",), "no-leak", True, ("leak", "--fixed"), {}),
+    (("batch", "--batch", "12000"), "expandable", None, ("batch", "--batch", "12000"), EXPANDABLE),
+    (("batch", "--batch", "12000"), "batch=x0.75", None, ("batch", "--batch", "9000"), {}),
+    (("logits", "--batch", "3600"), "batch=x0.75", False, ("logits", "--batch", "2700"), {}),
+]
+
+
+@pytest.mark.parametrize("case", VERDICTS, ids=lambda case: f"{'-'.join(case[0])}-{case[1]}")
+def test_what_is_claimed_of_a_replay_is_what_a_run_gives(box: Box, case: Any) -> None:
+    """That it fits, or does not, by the recording of the crash: a run says the same. Half a step claims nothing."""
+    crash, change, claim, changed, more = case
+    assert box.run(*crash, DSTOP_HISTORY="20000").returncode == 1
+    memory = snapshot_at(_snapshot(box))
+    assert memory is not None
+    verdict = memory.replay(change)
+    assert verdict is not None
+    of = Case([found_of(memory, 0, others=())])
+    assert surely_fits(of, verdict) is (claim is True), verdict
+    assert surely_fails(verdict) is (claim is False), verdict
+    if claim is not None:
+        assert (box.run(*changed, **more).returncode == 0) is claim

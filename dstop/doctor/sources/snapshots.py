@@ -98,7 +98,10 @@ def _read(file: BinaryIO, name: str, bounds: Bounds, *, at_failure: bool) -> Mem
     patience = _patience(bounds)
     snapshot = read_snapshot(file, patience)
     patience(0)  # a small file is read in one piece, and nobody was asked
-    return memory_of(snapshot, name, at_failure=at_failure, most_replayed=bounds.replayed_events)
+    try:
+        return memory_of(snapshot, name, at_failure=at_failure, most_replayed=bounds.replayed_events)
+    except ArithmeticError as error:
+        raise SnapshotError("its sizes add up to more than any memory", fix="take it again") from error
 
 
 def _patience(bounds: Bounds) -> Callable[[int], None]:

@@ -59,16 +59,16 @@ def black_box(folder, data, *, at_ns=NOW):
     return read_incident(write_incident(folder, name, told, {"snapshot.pickle.gz": data}))
 
 
-def many_segments(count=2_000):
+def many_segments(count=2_000, size=2 * MIB):
     """Give a snapshot of nothing but segments, in more pieces than one."""
     segments = [
         {
             "device": 0,
             "address": at << 21,
-            "total_size": 2 * MIB,
-            "allocated_size": 2 * MIB,
-            "active_size": 2 * MIB,
-            "requested_size": 2 * MIB,
+            "total_size": size,
+            "allocated_size": size,
+            "active_size": size,
+            "requested_size": size,
             "stream": 0,
             "segment_type": "small",
             "blocks": [
@@ -164,8 +164,9 @@ def test_a_snapshot_without_events_gives_what_its_segments_say(tmp_path):
         b"\x80\x04cos\nsystem\nX\x02\0\0\0ls\x85R.",
         gzip.compress(b"\x80\x04" + b"]" * 1000),
         b"\x1f\x8bbroken",
+        many_segments(3, size=2**63 - 1),
     ],
-    ids=["empty", "calls", "cut", "damaged"],
+    ids=["empty", "calls", "cut", "damaged", "huge"],
 )
 def test_a_broken_snapshot_is_left_out_with_a_note(tmp_path, data):
     """The black box itself is still diagnosed, and nothing in the file is ever run."""
