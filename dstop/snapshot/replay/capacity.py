@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from dstop.snapshot.replay.giving import within_requests
 from dstop.snapshot.replay.rules import Rules, page_size, segment_size
 from dstop.snapshot.values import Action
 from dstop.units import GIB, MIB
@@ -23,6 +24,8 @@ class Capacity(NamedTuple):
     size_bytes: int | None
     """None where the recording never met it."""
     how: str
+    collects_bytes: int | None = None
+    """From how much reserved on the garbage collector works; None where it did not, or is off."""
 
 
 def capacity_of(study: DeviceStudy, rules: Rules) -> Capacity:
@@ -52,26 +55,25 @@ def capacity_of(study: DeviceStudy, rules: Rules) -> Capacity:
         return Capacity(
             most, "the most that was ever reserved: requests failed though the driver had memory left"
         )
-    if _flushed(study) and not rules.gc_threshold:
+    if len(within_requests(study)) and not rules.gc_threshold:
         return Capacity(
             most, "the most that was ever reserved: the allocator met its limit there and gave back its cache"
         )
-    return Capacity(None, "the recording never met a limit")
+    collects = _collects(study) if rules.gc_threshold else None
+    return Capacity(None, "the recording never met a limit", collects)
 
 
-def _flushed(study: DeviceStudy) -> bool:
-    """Say whether cached memory was given back within a request, which happens when the driver has no more."""
+def _collects(study: DeviceStudy) -> int | None:
+    """Give the least that was reserved when the allocator gave something back within a request."""
+    ends = within_requests(study)
     trace = study.snapshot.trace_of(study.device)
-    if trace is None or not len(trace):
-        return False
-    action = trace.action
-    given = (action == Action.SEGMENT_FREE) | (action == Action.SEGMENT_UNMAP)
-    made = (action == Action.SEGMENT_ALLOC) | (action == Action.SEGMENT_MAP)
-    at = np.flatnonzero(given[:-1] & made[1:])
-    return any(
-        all(place.function != "empty_cache" for place in study.snapshot.stacks[number])
-        for number in np.unique(trace.stack[at]).tolist()
-    )
+    if trace is None or not len(ends):
+        return None
+    given = (trace.action == Action.SEGMENT_FREE) | (trace.action == Action.SEGMENT_UNMAP)
+    others = np.flatnonzero(~given)
+    before = np.searchsorted(others, ends) - 1
+    starts = np.where(before >= 0, others[np.maximum(before, 0)] + 1, 0)
+    return int(study.reserved[starts].min())
 
 
 def device_bytes(capacity: Capacity) -> int | None:

@@ -47,6 +47,8 @@ class Allocator:
         """Called when everything cached is about to be given back: frees that wait for streams are complete then."""
         self.releasable = [0]
         """What `empty_cache` would give back, in one cell that the shelves share."""
+        self.collects_bytes: int | None = None
+        """From how much reserved on the garbage collector works, where that is not its share of the device."""
         self._kept_pools = kept_pools
         self._shelves: dict[tuple[Pool, bool, int], Shelf] = {}
         self._calls: dict[tuple[Pool, bool], list[int]] = {}
@@ -116,8 +118,8 @@ class Allocator:
     def _new_block(self, shelf: Shelf, size: int) -> Block | None:
         """Get memory from the driver, giving back what is cached where it has none (`malloc`)."""
         rules = self.rules
-        if rules.gc_threshold and self.driver.capacity_bytes is not None:
-            self._collect_garbage(self.driver.capacity_bytes)
+        if rules.gc_threshold:
+            self._collect_garbage()
         block = self._from_driver(shelf, size)
         if block is None and rules.max_split_bytes is not None and self._release_oversize(shelf, size):
             block = self._from_driver(shelf, size)
@@ -152,18 +154,21 @@ class Allocator:
             self.release(block)
         return given >= wanted
 
-    def _collect_garbage(self, capacity: int) -> None:
+    def _collect_garbage(self) -> None:
         """Give back old whole segments of the large pool (`garbage_collect_cached_blocks`)."""
-        target = self.reserved_bytes - int(self.rules.gc_threshold * capacity)
-        if target <= 0:
+        limit, device = self.collects_bytes, self.driver.device_bytes or self.driver.capacity_bytes
+        if limit is None and device is not None:
+            limit = int(self.rules.gc_threshold * device)
+        if limit is None or self.reserved_bytes <= limit:
             return
+        target = self.reserved_bytes - limit
         now = self._calls.get((SHARED, False), [0])[0]
         blocks = [block for shelf in self._large() for block in shelf.free_blocks() if block.whole()]
         age, given, found = sum(now - block.born for block in blocks), 0, True
         while given < target and found and blocks:
-            limit = age / len(blocks)
-            old = [block for block in blocks if now - block.born >= limit]
-            blocks = [block for block in blocks if now - block.born < limit]
+            average = age / len(blocks)
+            old = [block for block in blocks if now - block.born >= average]
+            blocks = [block for block in blocks if now - block.born < average]
             found = bool(old)
             for block in old:
                 given += block.size

@@ -13,6 +13,7 @@ import numpy as np
 
 from dstop.model.value import Value
 from dstop.snapshot.replay.begin import Begin, begin_of
+from dstop.snapshot.replay.giving import emptied
 from dstop.snapshot.replay.rules import Rules, rules_of
 from dstop.snapshot.values import SHARED_POOL, Action
 
@@ -86,7 +87,7 @@ def plan_of(study: DeviceStudy) -> Plan:
     pools = _pools(study, trace)
     asked, ended = np.flatnonzero(lives.begin >= 0), np.flatnonzero(lives.end < lives.events)
     pending = np.flatnonzero(lives.freed + 1 < lives.end)
-    failures, empties = study.failures, _emptied(study, trace)
+    failures, empties = study.failures, emptied(study)
     operations = (
         (FREE, lives.end[ended], ended),
         (PEND, lives.freed[pending], pending),
@@ -149,31 +150,3 @@ def _kept(
         given = np.isin(trace.action, (Action.SEGMENT_FREE, Action.SEGMENT_UNMAP)) & (trace.pool >= 0)
         private -= {study.snapshot.pools[number] for number in np.unique(trace.pool[given]).tolist()}
     return frozenset(private)
-
-
-def _emptied(study: DeviceStudy, trace: Trace | None) -> NDArray[np.int64]:
-    """Give the events where the program itself gave back what is cached (`empty_cache()`), the first of each batch.
-
-    What the allocator gives back by itself, because the driver had no more or the garbage collector is on, happens
-    within a request: a new segment or a failure follows at once. The stack of an `empty_cache()` says so.
-    """
-    if trace is None:
-        return np.empty(0, np.int64)
-    action = trace.action
-    given = (action == Action.SEGMENT_FREE) | (action == Action.SEGMENT_UNMAP)
-    starts = np.flatnonzero(given & ~np.concatenate([[False], given[:-1]]))
-    emptying = {
-        number
-        for number in np.unique(trace.stack[starts]).tolist()
-        if any(place.function == "empty_cache" for place in study.snapshot.stacks[number])
-    }
-    found = []
-    for start in starts.tolist():
-        after = start
-        while after < len(action) and given[after]:
-            after += 1
-        follows = int(action[after]) if after < len(action) else Action.SNAPSHOT
-        within = follows in {Action.SEGMENT_ALLOC, Action.SEGMENT_MAP, Action.OOM}
-        if not within or int(trace.stack[start]) in emptying:
-            found.append(start)
-    return np.array(found, np.int64)

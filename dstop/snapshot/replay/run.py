@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.model.value import Value
+from dstop.snapshot.replay.capacity import device_bytes
 from dstop.snapshot.replay.furnish import as_it_was
 from dstop.snapshot.replay.model import SHARED, Allocator
 from dstop.snapshot.replay.plan import ASK, FAIL, FLUSH, FREE, PEND, Plan
 
 if TYPE_CHECKING:
     from dstop.snapshot.replay.blocks import Block
+    from dstop.snapshot.replay.capacity import Capacity
     from dstop.snapshot.replay.rules import Rules
 
 
@@ -32,9 +34,7 @@ class Outcome(Value):
     """How often everything cached was given back because the capacity was reached."""
 
 
-def carry_out(
-    plan: Plan, rules: Rules, capacity_bytes: int | None, device_bytes: int | None, *, anew: bool
-) -> Outcome:
+def carry_out(plan: Plan, rules: Rules, capacity: Capacity, *, anew: bool) -> Outcome:
     """Carry a plan out.
 
     A request that does not fit is noted and then given more than there is, so that the rest is seen too.
@@ -42,11 +42,12 @@ def carry_out(
     Args:
         plan: of a recording, or a changed one.
         rules: to allocate by.
-        capacity_bytes: what may be reserved; None is without end.
-        device_bytes: see `Allocator`.
+        capacity: what may be reserved.
         anew: place what is older than the ring by these rules, instead of where it lay.
     """
-    return _Run(plan, Allocator(rules, capacity_bytes, device_bytes, plan.kept_pools), anew=anew).go()
+    allocator = Allocator(rules, capacity.size_bytes, device_bytes(capacity), plan.kept_pools)
+    allocator.collects_bytes = capacity.collects_bytes
+    return _Run(plan, allocator, anew=anew).go()
 
 
 class _Run:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dstop.errors import SnapshotError
 from dstop.model.study import Verdict
 from dstop.snapshot.replay.alter import scaled, without_leaks
-from dstop.snapshot.replay.capacity import Capacity, device_bytes
+from dstop.snapshot.replay.capacity import Capacity
 from dstop.snapshot.replay.checkpoint import checkpointed
 from dstop.snapshot.replay.run import carry_out
 from dstop.units import bytes_text
@@ -48,9 +48,9 @@ def what_if(study: DeviceStudy, change: WhatIf, capacity_bytes: int | None = Non
         )
     if change.gc_threshold is not None:
         assumptions.append(
-            "garbage collection works only with torch.cuda.set_per_process_memory_fraction(), here the capacity"
+            "garbage collection works only after torch.cuda.set_per_process_memory_fraction(), here 1.0"
         )
-    outcome = carry_out(plan, rules, capacity.size_bytes, device_bytes(capacity), anew=anew)
+    outcome = carry_out(plan, rules, capacity, anew=anew)
     if capacity.size_bytes is not None and capacity_bytes is None:
         assumptions.append(f"the capacity: {capacity.how}")
     return _verdict(study, change, capacity, outcome, tuple(assumptions))
@@ -61,7 +61,7 @@ def _capacity(change: WhatIf, told: int | None, recorded: Capacity) -> Capacity:
         return Capacity(change.capacity_bytes, "as asked for: the device less about 0.5 GiB for its context")
     if told is not None:
         return Capacity(told, "as given")
-    return recorded
+    return recorded if change.gc_threshold is None else recorded._replace(collects_bytes=None)
 
 
 def _changed(study: DeviceStudy, plan: Plan, change: WhatIf, assumptions: list[str]) -> Plan:

@@ -106,9 +106,7 @@ def test_a_recording_that_fails_fails_again(recording: Callable[[str], Snapshot]
         study = DeviceStudy(recording(name), 0)
 
         replayed = study.replayed
-        outcome = carry_out(
-            replayed.plan, replayed.plan.rules, replayed.capacity.size_bytes, None, anew=False
-        )
+        outcome = carry_out(replayed.plan, replayed.plan.rules, replayed.capacity, anew=False)
         assert outcome.short_event == study.failures[0].event
         trace = study.snapshot.trace_of(0)
         assert trace is not None
