@@ -36,6 +36,8 @@ def number_of(raw: bytes) -> int:
 
 def numbers_of(raw: Sequence[bytes]) -> NDArray[np.int64]:
     """Give the numbers of many references."""
+    if not raw:
+        return np.empty(0, np.int64)
     joined = b"".join(raw)
     if len(joined) == _LONG_GET_BYTES * len(raw) and joined[::_LONG_GET_BYTES] == b"j" * len(raw):
         table = np.frombuffer(joined, np.uint8).reshape(-1, _LONG_GET_BYTES)
@@ -58,7 +60,9 @@ class Numbers(dict[bytes | None, int]):
     def __missing__(self, raw: bytes) -> int:
         if len(self) >= MOST_KEPT:
             self.clear()
-        number = self[raw] = self._compute(raw)
+        number = self._compute(raw)
+        if number >= 0:  # Others are not known yet.
+            self[raw] = number
         return number
 
 

@@ -14,7 +14,7 @@ from dstop.snapshot.load.columns import StackNumber
 from dstop.snapshot.load.decode import Numbers, Wholes, number_of, numbers_of, text_of, whole_of
 from dstop.snapshot.load.layout import FIRST, FRAME, FRAMES, GET, NEXT_BATCH, NUMBER, REFERENCE, layouts_of
 from dstop.snapshot.load.parse import Run
-from dstop.snapshot.values import ACTION_NAMES, NO_STACK, NO_TEXT, Action
+from dstop.snapshot.values import ACTION_NAMES, NO_STACK, Action
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,14 +38,10 @@ LEAST_LOOK_BYTES, MOST_LOOK_BYTES = 1 << 12, 1 << 19
 _FRAMES = re.compile(rb"(?:%s)++" % GET, re.DOTALL)
 _gets = re.compile(GET, re.DOTALL).findall
 _GETS = frozenset({b"h", b"j"})
-_PENDING = -1
+_PENDING = -2
 Fields: TypeAlias = dict[str, list[Any]]
 """Group -> of each event its bytes, or None where the group took no part."""
-_TEXTS = ("compiled", "note")
-
-
-class _NoFramesError(Exception):
-    """What lies where a list of frames should be is something else."""
+_READ = ("action", "pool", "compiled", "note")
 
 
 class Lane:
@@ -60,14 +56,9 @@ class Lane:
         self._stacks = Numbers(self._stack)
         """Bytes of a list of frames -> number of the stack; None where there is no such list."""
         self._stacks[None] = NO_STACK
-        self._places = Numbers(lambda raw: events.stacks.place(self._object(raw)))
+        self._places = Numbers(self._place)
         self._wholes = Wholes()
-        self._readers = {
-            "action": Numbers(self._action),
-            "pool": Numbers(self._pool),
-            "compiled": Numbers(self._text),
-            "note": Numbers(self._text),
-        }
+        self._readers = {name: self._reader(name) for name in _READ}
 
     # -- Learning -------------------------------------------------------------------------------------------------
 
@@ -148,10 +139,9 @@ class Lane:
         frames = fields.get(FRAMES, [])
         if FRAMES in fields and any(single := fields[FRAME]):
             frames = [one or many for one, many in zip(single, frames, strict=True)]
-        try:
-            stack = np.fromiter(map(self._stacks.__getitem__, frames), np.int32, len(frames))
-        except _NoFramesError:
-            good = next(index for index, each in enumerate(frames) if each not in self._stacks)
+        stack = np.fromiter(map(self._stacks.__getitem__, frames), np.int32, len(frames))
+        if len(stack) and int(stack.min()) < NO_STACK:
+            good = int(np.argmax(stack < NO_STACK))
             return self._take(kind, layout, {name: column[:good] for name, column in fields.items()}, good)
         row = len(self._events)
         for name, column in self._events.columns.items():
@@ -159,12 +149,19 @@ class Lane:
                 column.frombytes(self._column(name, layout, fields, count))
             else:
                 column.frombytes(stack.tobytes() if len(stack) else bytes(stack.itemsize * count))
-        self._memo.skip(*self._numbers(layout, fields, count), row=row, layout=kind)
+        kinds = np.full(count, kind, np.int64)
+        refers = _present(fields.get(REFERENCE, [None] * count))
+        first, taken = self._numbers(kinds, refers)
+        if FIRST in fields:
+            first = np.fromiter(map(number_of, fields[FIRST]), np.int64, count)
+        self._memo.skip(first, taken, row=row, layout=kinds)
         for raw, number in zip(fields.get(NUMBER, ()), stack.tolist(), strict=False):
             if raw:
                 self._memo.put(number_of(raw), StackNumber(number))
-        self._refer(fields.get(REFERENCE, []), row)
-        for name in _TEXTS:
+        self._refer(
+            np.flatnonzero(refers), numbers_of([each for each in fields.get(REFERENCE, ()) if each]), row
+        )
+        for name in _READ:
             self._settle(name, fields.get(name) or (layout.constants.get(name, b""),) * count, row)
         return count
 
@@ -182,21 +179,29 @@ class Lane:
             one = array(code, [reader[layout.constants.get(name, b"")]])
         return one.tobytes() * count
 
-    def _numbers(self, layout: Layout, fields: Fields, count: int) -> tuple[NDArray[np.int64], int]:
-        """Give the numbers that the first objects of these events took, and how many numbers all of theirs took."""
-        taken = np.full(count, len(layout.slots), np.int64)
-        if "stack" in layout.slots:
-            taken -= _present(fields[REFERENCE])
-        if FIRST in fields:
-            return np.fromiter(map(number_of, fields[FIRST]), np.int64, count), int(taken.sum())
+    def _numbers(self, kinds: NDArray[np.int64], refers: NDArray[np.bool_]) -> tuple[NDArray[np.int64], int]:
+        """Give the numbers that the first objects of these events took, and how many numbers all of theirs took.
+
+        Args:
+            kinds: of each, into the layouts.
+            refers: which have no list of their own.
+        """
+        lists = np.array(["stack" in layout.slots for layout in self._layouts], bool)
+        taken = np.array([len(layout.slots) for layout in self._layouts], np.int64)[kinds] - (
+            lists[kinds] & refers
+        )
         return np.cumsum(taken) - taken + self._memo.count, int(taken.sum())
 
-    def _refer(self, raw: list[bytes | None], row: int) -> None:
-        """Find the stacks of events that refer to a list written before."""
-        at = np.flatnonzero(_present(raw))
+    def _refer(self, at: NDArray[np.int64], numbers: NDArray[np.int64], row: int) -> None:
+        """Find the stacks of events that refer to lists written before.
+
+        Args:
+            at: which of the newest events, counted from `row`.
+            numbers: of the list of each of these.
+            row: of the first of the newest events.
+        """
         if not len(at):
             return
-        numbers = numbers_of([each for each in raw if each])
         stacks = self._memo.stacks(numbers)
         for index, each in enumerate(map(self._memo.known, numbers.tolist())):
             if each is not None:
@@ -205,43 +210,49 @@ class Lane:
         np.frombuffer(self._events.columns["stack"], np.int32)[row:][at] = stacks
 
     def _settle(self, name: str, raw: Sequence[bytes], row: int) -> None:
-        """Look up the texts that had to wait, each reference once."""
+        """Look up what had to wait, each reference once."""
         column, reader = self._events.columns[name], self._readers[name]
         if _PENDING not in column[row:]:
             return
         for index, each in enumerate(raw, row):
             if column[index] == _PENDING:
-                if reader[each] == _PENDING:
-                    reader[each] = self._events.texts.number(self._object(each))
-                column[index] = reader[each]
+                if (number := reader[each]) == _PENDING:
+                    number = reader[each] = self._value(name, self._object(each))
+                column[index] = number
 
     # -- Values ---------------------------------------------------------------------------------------------------
 
-    def _action(self, raw: bytes) -> int:
-        found = self._object(raw)
-        return ACTION_NAMES.get(found, Action.OTHER) if isinstance(found, str) else Action.OTHER
+    def _reader(self, name: str) -> Numbers:
+        """Give what numbers the values of a column, given their bytes.
 
-    def _pool(self, raw: bytes) -> int:
-        if not raw:
-            return -1
-        return self._events.pools.number(self._object(raw) if raw[:1] in _GETS else self._wholes.pair(raw))
+        What these very events have written cannot be looked up before they are in columns: it has to wait.
+        """
 
-    def _text(self, raw: bytes) -> int:
-        """Number a text; one that these very events have written cannot be looked up before they are in columns."""
-        if not raw:
-            return NO_TEXT
-        found = self._memo.known(number_of(raw)) if raw[:1] in _GETS else text_of(raw)
-        return _PENDING if found is None else self._events.texts.number(found)
+        def read(raw: bytes) -> int:
+            if not raw:
+                return self._value(name, None)
+            if raw[:1] in _GETS:
+                found = self._memo.known(number_of(raw))
+                return _PENDING if found is None else self._value(name, found)
+            return self._value(name, self._wholes.pair(raw) if name == "pool" else text_of(raw))
+
+        return Numbers(read)
+
+    def _value(self, name: str, found: object) -> int:
+        if name == "action":
+            return ACTION_NAMES.get(found, Action.OTHER) if isinstance(found, str) else Action.OTHER
+        return self._events.pools.number(found) if name == "pool" else self._events.texts.number(found)
 
     def _stack(self, raw: bytes) -> int:
-        """Number a stack.
-
-        Raises:
-            _NoFramesError: when these bytes are no references: they happened to look like the end of a list.
-        """
+        """Number a stack; -1 when these bytes are no references to frames: they only looked like the end of a list."""
         if _FRAMES.fullmatch(raw) is None:
-            raise _NoFramesError
-        return self._events.stacks.stack(map(self._places.__getitem__, _gets(raw)))
+            return NO_STACK - 1
+        places = [self._places[each] for each in _gets(raw)]
+        return NO_STACK - 1 if min(places) < 0 else self._events.stacks.stack(places)
+
+    def _place(self, raw: bytes) -> int:
+        frame = self._memo.known(number_of(raw))
+        return _PENDING if frame is None else self._events.stacks.place(frame)
 
     def frames(self) -> int | None:
         """Read a list of frames that were all written before, and number its stack; None where it is no such list."""

@@ -78,20 +78,22 @@ class Memo:
         except KeyError:
             return self._in_columns(number)
 
-    def skip(self, first: NDArray[np.int64], count: int, *, row: int, layout: int) -> None:
+    def skip(self, first: NDArray[np.int64], count: int, *, row: int, layout: NDArray[np.int64]) -> None:
         """Take note of events that went into columns, from this row on.
 
         Args:
             first: the number of the first object of each.
             count: how many numbers all their objects took.
             row: of the first of them.
-            layout: of all of them, into `layouts`.
+            layout: of each, into `layouts`.
         """
-        if not self.layouts[layout]:
-            return
+        rows = np.arange(row, row + len(first), dtype=np.int64)
+        numbered = np.array([bool(slots) for slots in self.layouts], bool)[layout]
+        if not numbered.all():
+            first, rows, layout = first[numbered], rows[numbered], layout[numbered]
         self._first.frombytes(first.tobytes())
-        self._row.frombytes(np.arange(row, row + len(first), dtype=np.int64).tobytes())
-        self._layout.frombytes(bytes([layout]) * len(first))
+        self._row.frombytes(rows.tobytes())
+        self._layout.frombytes(layout.astype(np.int8).tobytes())
         self.count += count
 
     def _in_columns(self, number: int) -> object:
