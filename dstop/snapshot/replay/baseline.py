@@ -7,6 +7,7 @@ followed as it was recorded. Everything else, and so every segment that is made,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from dstop.snapshot.replay.blocks import Block
     from dstop.snapshot.study import DeviceStudy
     from dstop.snapshot.values import Trace
-
-_PROBED = 20_000
-"""So many operations tell how equal blocks are chosen between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -60,13 +58,13 @@ def fidelity_of(study: DeviceStudy) -> Fidelity:
 
 def replay(study: DeviceStudy) -> Replayed:
     """Replay a recording under its own rules; what is slow about it, `DeviceStudy.replayed` remembers."""
-    plan = settle(study, plan_of(study))
+    plan = plan_of(study)
     capacity = capacity_of(study, plan.rules)
     if not study.events:
         return Replayed(plan=plan, capacity=capacity, fidelity=_nothing("no events were recorded"))
     if not (plan.what >= ASK).any():
         return Replayed(plan=plan, capacity=capacity, fidelity=_nothing("no request was recorded"))
-    compared = compare(study, plan)
+    plan, compared = settled(study, plan)
     error = np.abs(compared.modelled - compared.recorded) / np.maximum(compared.recorded, 1)
     fidelity = Fidelity(
         requests=compared.requests,
@@ -77,29 +75,67 @@ def replay(study: DeviceStudy) -> Replayed:
     return Replayed(plan=plan, capacity=capacity, fidelity=fidelity)
 
 
-def settle(study: DeviceStudy, plan: Plan) -> Plan:
-    """Find out which of several equal free blocks this allocator takes, from where the recorded blocks really lie.
-
-    Older versions take the one at the lowest address, newer ones that of the oldest segment; how old segments are that
-    are older than the ring, shows the direction in which the driver's addresses go. No snapshot names its version.
-    """
-    if study.snapshot.trace_of(study.device) is None or not (plan.what == ASK).any():
-        return plan
-    keep = slice(0, _PROBED)
-    short = replace(plan, event=plan.event[keep], what=plan.what[keep], row=plan.row[keep])
-    best, fewest = plan, -1
-    for oldest_first, falling in ((True, True), (False, False), (True, False)):
-        rules = replace(plan.rules, oldest_first=oldest_first)
-        tried = compare(study, replace(short, rules=rules, falling=falling)).elsewhere
-        if fewest < 0 or tried < fewest:
-            best, fewest = replace(plan, rules=rules, falling=falling), tried
-        if not fewest:
-            break
-    return best
-
-
 def _nothing(why: str) -> Fidelity:
     return Fidelity(requests=0, segment_events=0, worst_error=0.0, mean_error=0.0, why_not=why)
+
+
+def settled(study: DeviceStudy, plan: Plan) -> tuple[Plan, Compared]:
+    """Find out which of several equal free blocks this allocator takes, from where the recorded blocks really lie.
+
+    Older versions take the one at the lowest address, newer ones that of the oldest segment; no snapshot names its
+    version. How old the segments are that are older than the ring, shows which of them were preferred; between the
+    others the driver's addresses tell, which usually go in one direction.
+    """
+    addresses = [each.address for each in plan.begin.held if not each.expandable]
+    directions = ([True], [True, False])[bool(addresses)]
+    tried: list[tuple[Plan, Compared]] = []
+    for oldest_first, falling in [*((True, each) for each in directions), (False, False)]:
+        rules = replace(plan.rules, oldest_first=oldest_first)
+        ages = tuple(sorted(addresses, reverse=falling)) if oldest_first else ()
+        candidate = replace(plan, rules=rules, ages=ages)
+        if oldest_first and addresses:
+            candidate = replace(candidate, ages=_ages(study, candidate))
+        tried.append((candidate, compare(study, candidate)))
+        if not tried[-1][1].elsewhere:
+            return tried[-1]
+    return min(tried, key=lambda each: each[1].elsewhere)
+
+
+def _ages(study: DeviceStudy, plan: Plan) -> tuple[int, ...]:
+    """Put the segments of the past in the order that the recorded choices between equal blocks demand."""
+    ages = plan.ages
+    runs = _Baseline(study, plan, _trace(study), following=True)
+    runs.run()
+    older: dict[int, set[int]] = {}
+    for first, second in runs.allocator.preferred:
+        if 1 <= first <= len(ages) and 1 <= second <= len(ages) and first != second:
+            older.setdefault(second - 1, set()).add(first - 1)
+    waits = {number: len(older.get(number, ())) for number in range(len(ages))}
+    younger: dict[int, list[int]] = {}
+    for number, before in older.items():
+        for each in before:
+            younger.setdefault(each, []).append(number)
+    ready = [number for number in range(len(ages)) if not waits[number]]
+    order: list[int] = []
+    while ready:
+        number = heappop(ready)
+        order.append(number)
+        for each in younger.get(number, ()):
+            waits[each] -= 1
+            if not waits[each]:
+                heappush(ready, each)
+    # Where a file contradicts itself, the rest stays as it was.
+    placed = set(order)
+    return tuple(
+        ages[number] for number in [*order, *(each for each in range(len(ages)) if each not in placed)]
+    )
+
+
+def _trace(study: DeviceStudy) -> Trace:
+    trace = study.snapshot.trace_of(study.device)
+    if trace is None:
+        raise ValueError("a recording without events is not replayed")
+    return trace
 
 
 def compare(study: DeviceStudy, plan: Plan) -> Compared:
@@ -108,15 +144,14 @@ def compare(study: DeviceStudy, plan: Plan) -> Compared:
     Within a request the driver is asked before the block is handed out, so a segment that was made is compared when
     its request is done.
     """
-    trace = study.snapshot.trace_of(study.device)
-    if trace is None:
-        raise ValueError("a recording without events is not replayed")
-    return _Baseline(study, plan, trace).run()
+    return _Baseline(study, plan, _trace(study)).run()
 
 
 class _Baseline:
-    def __init__(self, study: DeviceStudy, plan: Plan, trace: Trace) -> None:
-        self.plan, self.trace = plan, trace
+    """One pass over a recording; `following`, it takes the recorded one of several equal free blocks."""
+
+    def __init__(self, study: DeviceStudy, plan: Plan, trace: Trace, *, following: bool = False) -> None:
+        self.plan, self.trace, self.following = plan, trace, following
         self.allocator = Allocator(plan.rules, device_bytes=device_bytes(capacity_of(study, plan.rules)))
         self.blocks: dict[int, Block] = as_it_was(self.allocator, plan)
         changes = (trace.action >= Action.SEGMENT_ALLOC) & (trace.action <= Action.SEGMENT_UNMAP)
@@ -145,6 +180,8 @@ class _Baseline:
                     allocator.free(block)
             elif what == ASK:
                 requests += 1
+                if self.following:
+                    allocator.prefer = self.addresses[row]
                 block = allocator.malloc(requested[row], stream[row], SHARED if pool is None else pool[row])
                 if block is None:
                     raise ValueError("a model without a capacity always has memory")

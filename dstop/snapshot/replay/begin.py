@@ -50,6 +50,8 @@ class Begin(Value):
     size: NDArray[np.int64]
     """Of the block of each row, in bytes."""
     reserved_bytes: int
+    later: tuple[Held, ...] = ()
+    """What is mapped into expandable segments in the ring, by address: they reach at least so far down."""
 
 
 def begin_of(study: DeviceStudy, rules: Rules) -> Begin:
@@ -62,7 +64,12 @@ def begin_of(study: DeviceStudy, rules: Rules) -> Begin:
     size[gone] = [round_size(request, rules) for request in lives.requested[rows[gone]].tolist()]
     held = _held(study, trace, address, size)
     begin = Begin(
-        held=held, rows=rows, address=address, size=size, reserved_bytes=sum(each.size for each in held)
+        held=held,
+        rows=rows,
+        address=address,
+        size=size,
+        reserved_bytes=sum(each.size for each in held),
+        later=_later(trace),
     )
     return _stretch(begin, lives, rules)
 
@@ -78,6 +85,20 @@ def _held(
     known = sorted(past.known)
     ranges = [_range(start, end, known, address, size) for start, end in past.mapped]
     return _apart(sorted([*past.plain.values(), *ranges]))
+
+
+def _later(trace: Trace | None) -> tuple[Held, ...]:
+    """Give what is mapped in the ring; which pool it is for, only its size tells."""
+    if trace is None:
+        return ()
+    at = np.flatnonzero(trace.action == Action.SEGMENT_MAP)
+    columns = (trace.address[at].tolist(), trace.size[at].tolist(), trace.stream[at].tolist())
+    return tuple(
+        sorted(
+            Held(address, size, stream, SHARED_POOL, bool(size % LARGE_BUFFER), expandable=True)
+            for address, size, stream in zip(*columns, strict=True)
+        )
+    )
 
 
 class _Past:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ def as_it_was(allocator: Allocator, plan: Plan) -> dict[int, Block]:
     begin = plan.begin
     placed = _Placed(begin)
     made: dict[int, Block] = {}
-    for each in reversed(begin.held) if plan.falling else begin.held:
+    age = {address: number for number, address in enumerate(plan.ages)}
+    for each in sorted(begin.held, key=lambda held: age.get(held.address, len(age))):
         if not each.expandable:
             _fill(allocator, None, [each], placed, made)
     grown = sorted(
@@ -39,12 +41,21 @@ def as_it_was(allocator: Allocator, plan: Plan) -> dict[int, Block]:
     )
     for _, together in groupby(grown, key=lambda each: (each.pool, each.small, each.stream)):
         for ranges in _near(list(together)):
-            page = page_size(allocator.rules, small=ranges[0].small)
-            span = allocator.driver.reach(page, ranges[-1].address + ranges[-1].size - ranges[0].address)
-            _fill(
-                allocator, Grown(ranges[0].address, span, page, allocator.next_order()), ranges, placed, made
-            )
+            _fill(allocator, _space(allocator, ranges, begin.later), ranges, placed, made)
     return made
+
+
+def _space(allocator: Allocator, ranges: Sequence[Held], later: Sequence[Held]) -> Grown:
+    """Give the address space of an expandable segment: from the lowest address that is ever mapped, as far as known."""
+    first, end = ranges[0], ranges[-1].address + ranges[-1].size
+    page = page_size(allocator.rules, small=first.small)
+    lowest = end - allocator.driver.reach(page, end - first.address)
+    below = later[bisect_left(later, (lowest,)) : bisect_left(later, (first.address,))]
+    base = next(
+        (each.address for each in below if each.stream == first.stream and each.small == first.small),
+        first.address,
+    )
+    return Grown(base, allocator.driver.reach(page, end - base), page, allocator.next_order())
 
 
 class _Placed:
@@ -56,8 +67,6 @@ class _Placed:
 
     def within(self, start: int, end: int) -> Iterable[tuple[int, int, int]]:
         """Give (address, size, row) of the blocks in a range; what overlaps another or the end is left out."""
-        from bisect import bisect_left  # noqa: PLC0415 - beside its one use
-
         at = bisect_left(self._addresses, start)
         free_from = start
         for address, size, row in self._rows[at : bisect_left(self._addresses, end)]:
@@ -82,6 +91,8 @@ def _fill(
     first = ranges[0]
     shelf = allocator.shelf(first.pool, first.stream, small=first.small)
     chain = _Chain(shelf, grown, allocator.next_order() if grown is None else grown.order)
+    if grown is not None:
+        chain.gap(first.address, grown.address)
     for each in ranges:
         chain.gap(each.address)
         end = each.address + each.size
@@ -122,9 +133,10 @@ class _Chain:
             self.free.append(block)
         return block
 
-    def gap(self, until: int) -> None:
+    def gap(self, until: int, start: int | None = None) -> None:
         """Add address space without memory, up to an address."""
-        if self.grown is not None and self.last is not None and self.last.end < until:
-            block = self.piece(self.last.end, until, free=True)
-            if block is not None:
-                block.mapped = False
+        if self.last is not None:
+            start = self.last.end
+        block = None if self.grown is None or start is None else self.piece(start, until, free=True)
+        if block is not None:
+            block.mapped = False

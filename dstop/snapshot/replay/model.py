@@ -49,6 +49,10 @@ class Allocator:
         """What `empty_cache` would give back, in one cell that the shelves share."""
         self.collects_bytes: int | None = None
         """From how much reserved on the garbage collector works, where that is not its share of the device."""
+        self.prefer: int | None = None
+        """Where the next block is to lie, if one of the size that is taken anyway lies there."""
+        self.preferred: list[tuple[int, int]] = []
+        """The orders of (the block's that was preferred, the block's that would have been taken) where they differ."""
         self._kept_pools = kept_pools
         self._shelves: dict[tuple[Pool, bool, int], Shelf] = {}
         self._calls: dict[tuple[Pool, bool], list[int]] = {}
@@ -76,6 +80,8 @@ class Allocator:
         shelf.calls[0] += 1
         block = shelf.fitting(size, self.rules)
         if block is not None:
+            if self.prefer is not None and block.address != self.prefer:
+                block = self._preferred(shelf, block, self.prefer)
             shelf.take(block)
         else:
             block = self._new_block(shelf, size)
@@ -114,6 +120,15 @@ class Allocator:
         self.heads.pop(block.address, None)
         self.driver.taken.discard(block.address)
         self.driver.reserved_bytes -= block.size
+
+    def _preferred(self, shelf: Shelf, block: Block, address: int) -> Block:
+        other = next(
+            (each for each in shelf.free_blocks(block.size, block.size) if each.address == address), None
+        )
+        if other is None:
+            return block
+        self.preferred.append((other.order, block.order))
+        return other
 
     def _new_block(self, shelf: Shelf, size: int) -> Block | None:
         """Get memory from the driver, giving back what is cached where it has none (`malloc`)."""

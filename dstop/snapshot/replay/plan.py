@@ -46,8 +46,8 @@ class Plan(Value):
     stream: NDArray[np.int64]
     pool: tuple[tuple[int, int], ...] | None
     """Of each life; None where all are everybody's."""
-    falling: bool = False
-    """Whether the driver puts new segments below older ones; of those older than the ring, this tells their age."""
+    ages: tuple[int, ...] = ()
+    """The addresses of the segments that are older than the ring, the oldest first; those missing here come after."""
     kept_pools: frozenset[tuple[int, int]] = frozenset()
     """Private pools that never gave anything back: their graphs were in use."""
     failing: tuple[tuple[int, int], ...] = ()
