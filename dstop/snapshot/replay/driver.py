@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dstop.units import MIB, TIB
 
-_OWN_ADDRESSES = 1 << 52
-"""Where segments are put whose address nobody told: above every address of a device."""
+_ABOVE, _BELOW = 1 << 52, 1 << 46
+"""Where segments are put whose address nobody told: above every address of a device, or below those in use."""
 _GAP = 4 * TIB
 _ALIGNED = 2 * MIB
 
@@ -23,6 +23,7 @@ class Driver:
         "_next",
         "capacity_bytes",
         "device_bytes",
+        "falling",
         "missing_bytes",
         "reserved_bytes",
         "taken",
@@ -38,7 +39,9 @@ class Driver:
         """(size, address) of segments that a recording says were made now: the next one of that size is put there."""
         self.taken: set[int] = set()
         """The addresses of the segments that `cudaMalloc` gave."""
-        self._next = _OWN_ADDRESSES
+        self.falling = False
+        """Whether new segments lie below older ones; to be said before the first of them."""
+        self._next = 0
 
     def reserve(self, size: int) -> bool:
         """Give memory; False where there is not enough."""
@@ -55,8 +58,7 @@ class Driver:
                 del self.told[number]
                 break
         else:
-            address = self._next
-            self._next += -(-size // _ALIGNED) * _ALIGNED
+            address = self._own(-(-size // _ALIGNED) * _ALIGNED)
         self.taken.add(address)
         return address
 
@@ -64,8 +66,16 @@ class Driver:
         """Give an expandable segment the beginning of its address space."""
         if self.told:
             return self.told.pop(0)[1]
-        self._next += _GAP
-        return self._next - _GAP
+        return self._own(_GAP)
+
+    def _own(self, size: int) -> int:
+        if not self._next:
+            self._next = _BELOW if self.falling else _ABOVE
+        if self.falling:
+            self._next -= size
+            return self._next
+        self._next += size
+        return self._next - size
 
     def reach(self, page: int, least: int = 0) -> int:
         """Give the address space of an expandable segment: 1 1/8 of the device, in whole pages.

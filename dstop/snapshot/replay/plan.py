@@ -46,6 +46,8 @@ class Plan(Value):
     stream: NDArray[np.int64]
     pool: tuple[tuple[int, int], ...] | None
     """Of each life; None where all are everybody's."""
+    falling: bool = False
+    """Whether the driver usually put new segments below older ones."""
     ages: tuple[int, ...] = ()
     """The addresses of the segments that are older than the ring, the oldest first; those missing here come after."""
     kept_pools: frozenset[tuple[int, int]] = frozenset()
@@ -104,6 +106,7 @@ def plan_of(study: DeviceStudy) -> Plan:
         requested=lives.requested,
         stream=lives.stream,
         pool=pools,
+        falling=_falling(trace),
         kept_pools=_kept(study, trace, pools),
         failing=tuple((each.request_bytes, each.stream) for each in failures),
     )
@@ -138,6 +141,13 @@ def _pools(study: DeviceStudy, trace: Trace | None) -> tuple[tuple[int, int], ..
         inside = at_segment >= 0 and address < starts[at_segment] + segments[at_segment].total_bytes
         made.append(segments[at_segment].pool if inside else SHARED_POOL)
     return tuple(made)
+
+
+def _falling(trace: Trace | None) -> bool:
+    if trace is None:
+        return False
+    placed = trace.address[trace.action == Action.SEGMENT_ALLOC]
+    return bool((placed[1:] < placed[:-1]).sum() * 2 > max(len(placed) - 1, 0))
 
 
 def _kept(

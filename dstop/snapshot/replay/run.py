@@ -47,6 +47,7 @@ def carry_out(plan: Plan, rules: Rules, capacity: Capacity, *, anew: bool) -> Ou
     """
     allocator = Allocator(rules, capacity.size_bytes, device_bytes(capacity), plan.kept_pools)
     allocator.collects_bytes = capacity.collects_bytes
+    allocator.driver.falling = plan.falling
     return _Run(plan, allocator, anew=anew).go()
 
 
