@@ -50,6 +50,7 @@ _NAMED = re.compile(_PATTERNS["named"], re.ASCII)
 _MARK = re.compile(_PLACEHOLDER)
 _BARE = re.compile(_VALUE)
 _SCHEME = re.compile(r"(?i:(?:bearer|basic|token|negotiate|apikey)[ \t]{1,3})(?=\S)")
+_GIVES = re.compile(r"[=:>][ \t]{0,3}\Z")
 _REST = re.compile(r"[^\"']*+")
 _NAME = re.compile(r"[^/\\\s\"'<>:;,()\[\]{}|*?$]++")
 _PATH = re.compile(r"[^\s\"'<>)\]]*+")
@@ -175,7 +176,8 @@ def _authorization(redactor: Redactor, found: re.Match[str]) -> _Change | None:
     if _TO_THE_END.match(text, start):
         return start, len(text), redactor.secret()
     rest = value if scheme is not None else _REST.match(text, start)
-    return start, value.end() if rest is None else max(value.end(), rest.end()), redactor.secret()
+    end = value.end() if rest is None else max(value.end(), rest.end())
+    return start, _with_quoted(text, start, end), redactor.secret()
 
 
 def _bearer(redactor: Redactor, found: re.Match[str]) -> _Change | None:
@@ -262,8 +264,16 @@ def _value(redactor: Redactor, found: re.Match[str], name: str, sign: str) -> _C
     if end - start <= _LONGEST_JUDGED and not hides_value(name, text[start:end], sign):
         return None
     if "cookie" in name.lower() and (rest := _REST.match(text, start)) is not None:
-        end = max(end, rest.end())
+        end = _with_quoted(text, start, max(end, rest.end()))
     return start, end, redactor.secret()
+
+
+def _with_quoted(text: str, start: int, end: int) -> int:
+    """Go on to the end of a quotation whose name is hidden: what is left alone would be a secret without a name."""
+    if text[end : end + 1] not in {"'", '"'} or _GIVES.search(text, start, end) is None:
+        return end
+    closing = text.find(text[end], end + 1)
+    return len(text) if closing < 0 else closing + 1
 
 
 def _announces(text: str, start: int) -> bool:

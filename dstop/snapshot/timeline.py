@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from dstop.snapshot.values import Snapshot
 
 
+_MOST_BYTES = 1 << 62
+"""No file's claims may add up to more than an array holds."""
+
+
 def live_bytes(lives: Lives) -> NDArray[np.int64]:
     """Give the bytes that are live after each event; index 0 is before the first one, so there is one more than events.
 
@@ -32,7 +36,7 @@ def reserved_bytes(snapshot: Snapshot, device: int) -> NDArray[np.int64]:
 
     The end is known from the segments, so the past is counted back from there.
     """
-    held = sum(segment.total_bytes for segment in snapshot.segments_of(device))
+    held = min(sum(segment.total_bytes for segment in snapshot.segments_of(device)), _MOST_BYTES)
     trace = snapshot.trace_of(device)
     if trace is None:
         return np.array([held], np.int64)

@@ -13,7 +13,12 @@ from dstop.snapshot.values import ACTION_NAMES, NO_STACK, NO_TEXT, Action, Stack
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
+MOST_SIZE = 1 << 44
+"""Bytes of one block or segment, 16 TiB: what is larger is no size, and sums of millions of such would overflow."""
+MOST_ADDRESS = 1 << 62
+"""So that an address and a size add up."""
+LIMITS = {"address": MOST_ADDRESS, "size": MOST_SIZE}
 _NO_CONTEXT = frozenset({"", "N/A"})
 """What torch writes when nothing was being compiled."""
 MOST_FRAME_TEXT = 4096
@@ -22,7 +27,13 @@ MOST_FRAME_TEXT = 4096
 
 def whole(value: object, default: int = 0) -> int:
     """Give a number that fits 63 bits, or the default: booleans, texts and nonsense are no numbers."""
-    return value if type(value) is int and 0 <= value <= _LARGEST else default
+    return value if type(value) is int and 0 <= value <= LARGEST else default
+
+
+def within(value: object, most: int) -> int:
+    """Give a number that is no larger than something, or 0."""
+    number = whole(value)
+    return number if number <= most else 0
 
 
 class StackNumber(int):
@@ -142,8 +153,8 @@ class Events:
         pool = event.get("pool_id", event.get("segment_pool_id"))
         row = (
             action,
-            whole(event.get(where)),
-            whole(event.get("size")),
+            within(event.get(where), MOST_ADDRESS),
+            within(event.get("size"), MOST_SIZE),
             whole(event.get("stream")),
             whole(event.get("time_us")),
             self.stacks.frames(event.get("frames")),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from dstop.errors import SnapshotError
-from dstop.snapshot.load.columns import StackNumber
+from dstop.snapshot.load.columns import LARGEST, LIMITS, StackNumber
 from dstop.snapshot.load.decode import Numbers, Wholes, number_of, numbers_of, text_of, whole_of
 from dstop.snapshot.load.layout import FIRST, FRAME, FRAMES, GET, NEXT_BATCH, NUMBER, REFERENCE, layouts_of
 from dstop.snapshot.load.parse import Run
@@ -170,7 +170,8 @@ class Lane:
         raw = fields.get(name)
         if name not in self._readers:
             if raw is not None:
-                return self._wholes.column(raw).tobytes()
+                numbers = self._wholes.column(raw)
+                return np.where(numbers <= LIMITS.get(name, LARGEST), numbers, 0).tobytes()
             one = array("q", [whole_of(layout.constants.get(name, b""))])
         else:
             reader, code = self._readers[name], self._events.columns[name].typecode

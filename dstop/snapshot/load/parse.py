@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dstop.errors import SnapshotError
 from dstop.model.segment import ACTIVE, INACTIVE, PENDING
-from dstop.snapshot.load.columns import Events, whole
+from dstop.snapshot.load.columns import MOST_ADDRESS, MOST_SIZE, Events, whole, within
 from dstop.snapshot.values import (
     NO_STACK,
     SHARED_POOL,
@@ -89,9 +89,9 @@ def _segments(found: Iterable[object], events: Events, notes: list[str]) -> Iter
 def _segment(found: dict[str, Any], events: Events) -> Segment | None:
     total, blocks = whole(found.get("total_size"), -1), found.get("blocks")
     device = whole(found.get("device"))
-    if total < 0 or not isinstance(blocks, list) or device >= MOST_DEVICES:
+    if not 0 <= total <= MOST_SIZE or not isinstance(blocks, list) or device >= MOST_DEVICES:
         return None
-    address = whole(found.get("address"))
+    address = within(found.get("address"), MOST_ADDRESS)
     cut = tuple(_blocks(blocks, address, total, events))
     pool = found.get("segment_pool_id")
     private = isinstance(pool, tuple | list) and len(pool) == 2  # noqa: PLR2004 - a pair
@@ -226,5 +226,10 @@ def _names(found: object) -> Iterator[StorageName]:
         if not isinstance(each, list | tuple) or len(each) != 5:  # noqa: PLR2004 - its five fields
             continue
         device, address, size, kind, name = each
-        if kind in _KINDS and isinstance(name, str) and whole(address) and whole(size):
+        if (
+            kind in _KINDS
+            and isinstance(name, str)
+            and within(address, MOST_ADDRESS)
+            and within(size, MOST_SIZE)
+        ):
             yield StorageName(whole(device), address, size, kind, name)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dstop.errors import SnapshotError
 from dstop.snapshot.lives import lives_of
 from dstop.snapshot.load import load_snapshot, read_snapshot
+from dstop.snapshot.timeline import reserved_bytes
 
 from .pickles import CppPickler, event, frames, snapshot, training
 
@@ -208,3 +209,18 @@ def test_a_path_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         archive.writestr("data.pkl", "x")
     with pytest.raises(SnapshotError, match=r"model\.pt: the file is a zip archive"):
         load_snapshot(path)
+
+
+@pytest.mark.parametrize("size", [2**44 + 1, 2**62, 2**63 - 1])
+def test_sizes_beyond_any_memory_are_none(size: int) -> None:
+    """Sums of sizes stay within what an array holds, whoever claims them and however often."""
+    data = snapshot([event("alloc", 512, size, at, frames(2)) for at in range(40)])
+    data["segments"] += [dict(data["segments"][0], total_size=size)]
+    data["segments"] += [dict(data["segments"][0], total_size=2**44, address=2**63 - 1)] * 40
+    data["dstop"] = {"storages": [[0, 512, size, "parameter", "w"]]}
+    found = read_snapshot(io.BytesIO(pickle.dumps(data, 4)))
+    assert not found.traces[0].size.any()
+    assert max(segment.total_bytes for segment in found.segments) == 2**44
+    assert found.names == ()
+    assert (reserved_bytes(found, 0) > 0).all()
+    lives_of(found, 0)

@@ -217,7 +217,7 @@ def test_what_dstop_adds_is_read() -> None:
 @pytest.mark.parametrize("writer", ["4", "2", "cpp"])
 def test_what_an_event_writes_the_next_one_may_refer_to(writer: str) -> None:
     """A pair and a text that several events share, written for the first time in the middle of a long run."""
-    pair, note, stack = (3, 70_000), "".join(["epoch ", "1"]), frames(3)
+    pair, note, stack = (3, 70_000), "epoch 1", frames(3)
     events = [event("alloc", 512, 512, at, list(stack)) for at in range(300)]
     shared = {"pool_id": pair, "user_metadata": note, "compile_context": note, "frames": list(stack)}
     events += [event("alloc", 512, 512, at, stack, **shared) for at in range(300, 600)]
