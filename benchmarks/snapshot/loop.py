@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 ROUND, SMALL, SMALL_SEGMENT, LARGE_SEGMENT, OWN_SEGMENT = 512, 1 << 20, 2 << 20, 20 << 20, 10 << 20
 """Of CUDACachingAllocator.cpp: what sizes are rounded to, the small pool's largest, what the driver is asked for."""
@@ -52,7 +52,8 @@ class Frames:
     """Frames, each once, and stacks over them that look like those of a real training."""
 
     def __init__(self, depth: int, rng: random.Random) -> None:
-        self.depth, self.rng, self.made, self.stacks = depth, rng, {}, 0
+        self.depth, self.rng, self.stacks = depth, rng, 0
+        self.made: dict[tuple[str, str, int], dict[str, Any]] = {}
 
     def frame(self, name: str, filename: str, line: int) -> dict[str, Any]:
         """Give the one dict of a frame."""
@@ -85,9 +86,11 @@ class Allocator:
     """Blocks of exactly the sizes that are asked for, in segments of torch's sizes."""
 
     def __init__(self, recording: Recording) -> None:
-        self.recording, self.free = recording, {}
+        self.recording = recording
+        self.free: dict[int, list[dict[str, Any]]] = {}
         self.open: dict[bool, tuple[dict[str, Any], int]] = {}
-        self.next, self.nothing = ADDRESS, []
+        self.next = ADDRESS
+        self.nothing: list[Any] = []
 
     def take(self, size: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """Give a block, and the segment that was got for it, if one was."""
@@ -302,7 +305,7 @@ def _modules(layer: int, operation: int) -> Sequence[tuple[str, str, int]]:
     )
 
 
-OUTER = {
+OUTER: dict[str, Callable[[int, int], Sequence[tuple[str, str, int]]]] = {
     "forward": _modules,
     "backward": lambda layer, operation: (
         (f"torch::autograd::generated::Backward{operation}::apply", "??", 0),

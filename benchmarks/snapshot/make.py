@@ -27,7 +27,7 @@ from jit_pickle import dump
 from loop import Recording, record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 POWERS = [1 << power for power in range(16)]
 SETTINGS = {
@@ -100,7 +100,7 @@ def main() -> None:
     gc.disable()  # there are no cycles, and looking for them in millions of dicts takes most of the time
     began = time.perf_counter()
     recording = record(args.events, args.depth, args.seed, frees=args.context == "all")
-    forms = {
+    forms: dict[str, Callable[[], Any]] = {
         "full": lambda: whole(recording),
         "list": lambda: recording.segments,
         "history": lambda: {"segments": old(recording.segments), "device_traces": [recording.events]},

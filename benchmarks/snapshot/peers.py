@@ -160,7 +160,7 @@ def agreement(file: str, commands: Mapping[str, Runner]) -> list[str]:
         text = commands["mosaic peak"].text(file)
         for name, label in (("dynamic", "Peak Dynamic"), ("static", "Static")):
             found = re.search(rf"Total {label} Memory Usage \([^)]*\): ([\d.]+) GiB", text)
-            theirs = round(float(found[1]) * GIB) if found else None
+            theirs: float | None = round(float(found[1]) * GIB) if found else None
             said.append(_compared(f"mosaic, {name} bytes", theirs, ours[name]))
     if "_memory_viz stats" in commands:
         found = re.search(r"total_allocated: (\S+)GiB", commands["_memory_viz stats"].text(file))
