@@ -12,7 +12,7 @@ import numpy as np
 from dstop.errors import SnapshotError
 from dstop.snapshot.load.columns import LARGEST, LIMITS, StackNumber
 from dstop.snapshot.load.decode import Numbers, Wholes, number_of, numbers_of, text_of, whole_of
-from dstop.snapshot.load.layout import FIRST, FRAME, FRAMES, GET, NEXT_BATCH, NUMBER, REFERENCE, layouts_of
+from dstop.snapshot.load.layout import FIRST, FRAME, FRAMES, GET, NUMBER, REFERENCE, layouts_of
 from dstop.snapshot.load.parse import Run
 from dstop.snapshot.values import ACTION_NAMES, NO_STACK, Action
 
@@ -128,8 +128,6 @@ class Lane:
             source.pos += (
                 next((each.end() for each in islice(layout.each(piece), taken - 1, None)), 0) if taken else 0
             )
-        if taken and buf.startswith(NEXT_BATCH + b"}", source.pos):
-            source.pos += len(NEXT_BATCH)
         return taken > 0
 
     def _take(self, kind: int, layout: Layout, fields: Fields, count: int) -> int:

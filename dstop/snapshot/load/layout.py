@@ -56,6 +56,8 @@ NEXT_BATCH = b"e("
 """Python's pickler adds a thousand events to their list, and begins the next thousand."""
 _CONSTANT = frozenset({"stream", "pool", "compiled", "note"})
 """Columns that say the same in most events of most files: an expression that has them literally is half as long."""
+_ALIKE = frozenset({"address", "time_us"})
+"""Columns whose numbers are as long as each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -64,7 +66,7 @@ class Layout(Value):
 
     pattern: bytes
     split: Callable[[bytes], list[bytes]]
-    """Cuts a piece of the window at such events, each after a `NEXT_BATCH` or none.
+    """Cuts a piece of the window at such events, each with a `NEXT_BATCH` behind it or none.
 
     Gives what is between them (nothing where they follow each other), and their groups.
     """
@@ -177,7 +179,8 @@ class _Learner:
             pattern += b"u"
         if "event" not in self._slots:
             pattern += b"(?:q.|r.{4})?"  # Torch's own pickler numbers what is complete.
-        each = re.compile(rb"(?:%s)?%s" % (re.escape(NEXT_BATCH), pattern), re.DOTALL)
+        # At its end, so that the expression begins with bytes that can be searched for.
+        each = re.compile(rb"%s(?:%s)?" % (pattern, re.escape(NEXT_BATCH)), re.DOTALL)
         return Layout(
             pattern=pattern,
             split=each.split,
@@ -211,6 +214,8 @@ class _Learner:
             self._constants[column] = found[0]
             return re.escape(found[0]) + put
         self._fields.append(column)
+        if self._constant and column in _ALIKE and found[0].startswith(b"\x8a"):
+            return b"(%s.{%d})" % (re.escape(found[0][:2]), len(found[0]) - 2) + put
         return b"(" + _LIKE[kind] + b")" + put
 
     def _frames(self) -> bytes:
