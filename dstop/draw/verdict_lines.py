@@ -43,7 +43,7 @@ def verdict_lines(verdict: Verdict, width: int) -> list[Line]:
         lines.append(fit_line((indent, *_bar(verdict, verdict.capacity_bytes, bar_width)), width))
     texts = [(verdict.setting, "mine")] if verdict.setting else []
     texts += [(f"until {verdict.until}", "label")] if verdict.until else []
-    texts += [(text, "dim") for text in verdict.assumptions]
+    texts += [(text, "dim") for text in (*_cached(verdict), *verdict.assumptions)]
     for text, look in texts:
         under = wrapped(text, width - _WORD, look)
         lines += [fit_line(((" " * _WORD, ""), *line), width) for line in under]
@@ -61,6 +61,15 @@ def _numbers(verdict: Verdict) -> Line:
     if verdict.headroom_bytes is not None and verdict.headroom_bytes >= 0:
         return ((text, ""), (f", {bytes_text(verdict.headroom_bytes)} to spare", "ok"), error)
     return ((text, ""), error)
+
+
+def _cached(verdict: Verdict) -> tuple[str, ...]:
+    """Say why more is to spare than lies between the peak and the capacity."""
+    if not verdict.fits or verdict.capacity_bytes is None or verdict.headroom_bytes is None:
+        return ()
+    if verdict.headroom_bytes <= verdict.capacity_bytes - verdict.peak_reserved_bytes:
+        return ()
+    return ("to spare with what is cached, which is given back before a request fails",)
 
 
 def _word(verdict: Verdict) -> tuple[str, str]:

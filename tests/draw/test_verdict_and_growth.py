@@ -65,6 +65,13 @@ def test_a_verdict_has_its_word_its_peak_its_error_and_what_to_paste():
         assert part in text
 
 
+def test_a_verdict_says_when_cached_memory_counts_as_spare():
+    """Else the peak, the capacity and what is to spare would not add up."""
+    words = "to spare with what is cached"
+    assert words not in text_of(verdict_lines(VERDICT, 100))
+    assert words in text_of(verdict_lines(replace(VERDICT, headroom_bytes=5 * GIB), 100))
+
+
 def test_a_verdict_that_does_not_fit_says_by_how_much():
     """At the first request that finds no room."""
     verdict = replace(VERDICT, fits=False, short_bytes=3 * GIB, headroom_bytes=-3 * GIB)
