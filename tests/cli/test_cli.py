@@ -254,6 +254,7 @@ def test_help_lists_the_verbs_there_are(dstop):
         "explain",
         "pick",
         "run",
+        "snapshot",
     ]
 
 

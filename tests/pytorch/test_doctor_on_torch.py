@@ -147,7 +147,9 @@ def test_the_balance_of_a_black_box_adds_up(box: Box) -> None:
 
 def _snapshot(box: Box) -> Path:
     """Give the snapshot that the last failure left; their folders begin with the time."""
-    return max(box.incidents.glob("*-oom/snapshot.pickle.gz"))
+    found = sorted(box.incidents.glob("*-oom/snapshot.pickle.gz"))
+    assert found, [path.read_text() for path in box.incidents.glob("*/incident.json")]
+    return found[-1]
 
 
 @pytest.mark.parametrize("case", CASES[:-3], ids=lambda case: case[0][0])
