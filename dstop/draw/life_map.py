@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dstop.draw.category_bar import CHARS, TITLES, role_of
 from dstop.draw.line import fit, fit_line, line_cells
-from dstop.draw.segment_map import FREE
+from dstop.draw.segment_map import FREE, segment_kind
 from dstop.model.segment import INACTIVE, PENDING
 from dstop.model.study import CATEGORIES
 from dstop.model.value import Value
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 WAITING = "×"
 """No shade: the categories have those."""
-_SHARED = (0, 0)
 _SIZE, _FREE, _HOLE, _KIND = 7, 11, 13, 22
 _LEAST_BAR = 20
 _LOOKS: Mapping[str, Span] = {
@@ -111,26 +110,12 @@ def map_row_line(row: MapRow, categories: Mapping[int, str], width: int) -> Line
         spans.append((fit(f"  {hole}", _HOLE), "dim"))
         left -= _HOLE
     if left >= _KIND + 2 * _LEAST_BAR:
-        spans.append((fit(f" {_kind(row)}", _KIND), "label"))
+        spans.append((fit(f" {segment_kind(row.segments[0], len(row.segments))}", _KIND), "label"))
         left -= _KIND
     spans.append((" ", ""))
     blocks = [block for each in row.segments for block in each.blocks]
     spans += _cells(blocks, row.total_bytes, max(0, left - 1), categories)
     return fit_line(tuple(spans), width)
-
-
-def _kind(row: MapRow) -> str:
-    first = row.segments[0]
-    words = []
-    if first.pool != _SHARED:
-        words.append(f"pool {first.pool[0]},{first.pool[1]}")
-    if first.expandable:
-        words.append("expandable")
-    if first.small:
-        words.append(f"{len(row.segments)} small" if len(row.segments) > 1 else "small")
-    if first.stream:
-        words.append("side stream")
-    return " ".join(words) or "large"
 
 
 def _cells(blocks: Sequence[Block], total: int, width: int, categories: Mapping[int, str]) -> list[Span]:

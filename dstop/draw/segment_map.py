@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dstop.draw.line import fit, fit_line
 from dstop.draw.memory_bar import UNATTRIBUTED
@@ -23,6 +23,26 @@ _CHARS = {ACTIVE: (USED, "seg.a"), PENDING: (WAITING, "seg.pending"), INACTIVE: 
 _SHARED = (0, 0)
 _SIZE, _FREE, _KIND = 7, 11, 22
 _LEAST_BAR = 10
+
+
+class KindOfSegment(Protocol):
+    """What a guest's segment and a snapshot's have in common."""
+
+    @property
+    def pool(self) -> tuple[int, int]:
+        """(0, 0) is everybody's."""
+
+    @property
+    def expandable(self) -> bool:
+        """Whether pages are mapped into it."""
+
+    @property
+    def small(self) -> bool:
+        """Of the pool for small requests."""
+
+    @property
+    def stream(self) -> int:
+        """The stream's handle; 0 is the default stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -124,22 +144,24 @@ def _row(row: Sequence[Segment], width: int) -> Line:
     ]
     left = width - _SIZE - _FREE - 1
     if left >= _KIND + _LEAST_BAR:
-        spans.append((fit(_kind(row), _KIND), "seg.private" if first.pool != _SHARED else "label"))
+        spans.append(
+            (fit(segment_kind(first, len(row)), _KIND), "seg.private" if first.pool != _SHARED else "label")
+        )
         left -= _KIND
     blocks = [block for each in row for block in each.blocks]
     spans += _cells(blocks, total, max(0, left - 1), private=first.pool != _SHARED)
     return fit_line(tuple(spans), width)
 
 
-def _kind(row: Sequence[Segment]) -> str:
-    first = row[0]
+def segment_kind(first: KindOfSegment, count: int) -> str:
+    """Say in words what the segments of a row are, of which this is the first."""
     words = []
     if first.pool != _SHARED:
         words.append(f"pool {first.pool[0]},{first.pool[1]}")
     if first.expandable:
         words.append("expandable")
     if first.small:
-        words.append(f"{len(row)} small" if len(row) > 1 else "small")
+        words.append(f"{count} small" if count > 1 else "small")
     if first.stream:
         words.append("side stream")
     return " ".join(words) or "large"
