@@ -95,12 +95,20 @@ class Lane:
             return None
         first = len(self._events)
         while self._batch():
-            if len(self._events) > MOST_EVENTS:
-                raise SnapshotError(
-                    f"it has more than {MOST_EVENTS} events", fix="record fewer (max_entries), and dump again"
-                )
+            self.bound()
         last = len(self._events)
         return Run((first, last)) if last > first else None
+
+    def bound(self) -> None:
+        """Say when there are more events than are read, by whomever.
+
+        Raises:
+            SnapshotError: then.
+        """
+        if len(self._events) > MOST_EVENTS:
+            raise SnapshotError(
+                f"it has more than {MOST_EVENTS} events", fix="record fewer (max_entries), and dump again"
+            )
 
     def _batch(self) -> bool:
         """Read events of one kind that follow each other; say whether there were any."""

@@ -260,6 +260,7 @@ class Machine:
     def _event(self, found: dict[str, Any]) -> None:
         """Put an event that is complete into the columns, and learn what it looks like in the file."""
         row = self.events.add(found)
+        self.lane.bound()
         self.stack[-1] = Run((row, row + 1))
         self._join()
         self.lane.learn(self._dict_at)

@@ -133,6 +133,9 @@ def test_a_bomb_of_events_ends_at_their_bound(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("dstop.snapshot.load.lane.MOST_EVENTS", 10_000)
     with pytest.raises(SnapshotError, match="more than 10000 events"):
         read_snapshot(io.BytesIO(gzip.compress(pickle.dumps(training(200), 4))))
+    spelled = b"}(\x8c\x06action\x8c\x05allocu" * 10_001  # each in full: none is like one that was learned
+    with pytest.raises(SnapshotError, match="more than 10000 events"):
+        read_snapshot(io.BytesIO(b"\x80\x04}(\x8c\x0ddevice_traces](](" + spelled + b"eeu."))
 
 
 def test_a_file_may_be_cut_off_anywhere() -> None:
