@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from dstop.model.study import Fidelity, Verdict
 
 _WORD, _LEAST_BAR = 14, 16
+_UNCHECKED = "no segment was taken or given back while it was recorded"
 
 
 def fidelity_lines(fidelity: Fidelity, width: int) -> list[Line]:
     """Say how well the replay of the recorded requests gives the recorded segments."""
     if fidelity.why_not:
         return wrapped(f"nothing can be replayed: {fidelity.why_not}", width, "note")
+    if not fidelity.segment_events:
+        return wrapped(f"the allocator replayed, and not checked: {_UNCHECKED}", width, "note")
     near = "exactly" if not fidelity.worst_error else f"within {_percent(fidelity.worst_error)}"
     text = f"the allocator replayed: {fidelity.requests:,} requests give the reserved bytes of"
     text += f" {fidelity.segment_events:,} recorded segment events {near}"
@@ -43,7 +46,7 @@ def verdict_lines(verdict: Verdict, width: int) -> list[Line]:
         lines.append(fit_line((indent, *_bar(verdict, verdict.capacity_bytes, bar_width)), width))
     texts = [(verdict.setting, "mine")] if verdict.setting else []
     texts += [(f"until {verdict.until}", "label")] if verdict.until else []
-    texts += [(text, "dim") for text in (*_cached(verdict), *verdict.assumptions)]
+    texts += [(text, "dim") for text in (*_unchecked(verdict), *_cached(verdict), *verdict.assumptions)]
     for text, look in texts:
         under = wrapped(text, width - _WORD, look)
         lines += [fit_line(((" " * _WORD, ""), *line), width) for line in under]
@@ -52,7 +55,8 @@ def verdict_lines(verdict: Verdict, width: int) -> list[Line]:
 
 def _numbers(verdict: Verdict) -> Line:
     live, reserved = bytes_text(verdict.peak_live_bytes), bytes_text(verdict.peak_reserved_bytes)
-    error = (f"  ± {bytes_text(verdict.error_bytes)}", "dim")
+    off = "?" if verdict.error_bytes is None else bytes_text(verdict.error_bytes)
+    error = (f"  ± {off}", "dim")
     if verdict.capacity_bytes is None:
         return ((f"peak {reserved} reserved, {live} live; the capacity is not known", ""), error)
     text = f"peak {reserved} of {bytes_text(verdict.capacity_bytes)} reserved, {live} live"
@@ -70,6 +74,12 @@ def _cached(verdict: Verdict) -> tuple[str, ...]:
     if verdict.headroom_bytes <= verdict.capacity_bytes - verdict.peak_reserved_bytes:
         return ()
     return ("to spare with what is cached, which is given back before a request fails",)
+
+
+def _unchecked(verdict: Verdict) -> tuple[str, ...]:
+    if verdict.error_bytes is not None:
+        return ()
+    return (f"the replay is not checked: {_UNCHECKED}",)
 
 
 def _word(verdict: Verdict) -> tuple[str, str]:

@@ -143,7 +143,7 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Markup:
             joined([one_line(each.what), *_pasted(each)]),
             element("b", _verdict(each), class_=_sign(each.fits)),
             amount_text(each.peak_reserved_bytes),
-            "± " + amount_text(each.error_bytes),
+            "not checked" if each.error_bytes is None else "± " + amount_text(each.error_bytes),
             joined([one_line("; ".join((*each.assumptions, f"seen until {each.until}")))]),
         )
         for each in verdicts[:MOST_ROWS]

@@ -201,8 +201,11 @@ class Verdict(Value):
     """How much is missing at the first request that does not fit; 0 where all do."""
     headroom_bytes: int | None
     """Capacity less the highest need; None where the capacity is unknown, negative where it does not fit."""
-    error_bytes: int
-    """By how much the replay may be off, from its fidelity on the recorded run."""
+    error_bytes: int | None
+    """By how much the replay may be off, from its fidelity on the recorded run; None where there is no such figure.
+
+    That is where no segment was taken or given back while the program was recorded.
+    """
     until: str
     """How far the recording reaches: all recorded steps, or the failed request, after which nothing was seen."""
     assumptions: tuple[str, ...] = ()

@@ -72,6 +72,17 @@ def test_a_verdict_says_when_cached_memory_counts_as_spare():
     assert words in text_of(verdict_lines(replace(VERDICT, headroom_bytes=5 * GIB), 100))
 
 
+def test_a_replay_that_nothing_was_held_against_claims_no_error():
+    """Nought would be a figure that nobody measured."""
+    text = text_of(verdict_lines(replace(VERDICT, error_bytes=None), 100))
+    assert "± ?" in text
+    assert "not checked" in text
+    fidelity = Fidelity(requests=9, segment_events=0, worst_error=0.0, mean_error=0.0)
+    told = text_of(fidelity_lines(fidelity, 100))
+    assert "not checked" in told
+    assert "exactly" not in told
+
+
 def test_a_verdict_that_does_not_fit_says_by_how_much():
     """At the first request that finds no room."""
     verdict = replace(VERDICT, fits=False, short_bytes=3 * GIB, headroom_bytes=-3 * GIB)

@@ -61,7 +61,7 @@ def surely_fits(case: Case, verdict: Verdict) -> bool:
     if verdict.fits is not True or memory is None or memory.failure is None or capacity is None:
         return False
     spare = verdict.headroom_bytes or 0
-    if spare < verdict.error_bytes:
+    if verdict.error_bytes is None or spare < verdict.error_bytes:
         return False
     if memory.whole_peak_bytes >= _AS_LARGE * (memory.failure.live_bytes + memory.failure.request_bytes):
         return True
@@ -74,7 +74,8 @@ def _is_of_batch(verdict: Verdict) -> bool:
 
 def surely_fails(verdict: Verdict) -> bool:
     """Whether more is missing than the replay may be off."""
-    return verdict.fits is False and verdict.short_bytes > verdict.error_bytes
+    off = verdict.error_bytes
+    return verdict.fits is False and off is not None and verdict.short_bytes > off
 
 
 def refuted(case: Case, fix: str) -> bool:
@@ -107,7 +108,7 @@ def verdict_text(case: Case, verdict: Verdict) -> str:
         return f"{head}: it would have fitted up to {verdict.until}{off}"
     if surely_fails(verdict):
         return f"{head}: it would not have fitted, {gib(verdict.short_bytes)} short{off}"
-    if verdict.fits is True and (verdict.headroom_bytes or 0) >= verdict.error_bytes:
+    if verdict.fits is True and (verdict.headroom_bytes or 0) >= (verdict.error_bytes or 0):
         return f"{head}: it gets past {verdict.until}{off}"
     return f"{head}: too close to call{off}"
 

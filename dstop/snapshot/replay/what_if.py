@@ -108,7 +108,9 @@ def _verdict(
         peak_live_bytes=outcome.peak_live_bytes,
         short_bytes=outcome.short_bytes,
         headroom_bytes=None if size is None else size - need,
-        error_bytes=-int(-fidelity.worst_error * outcome.peak_reserved_bytes // 1),
+        error_bytes=-int(-fidelity.worst_error * outcome.peak_reserved_bytes // 1)
+        if fidelity.segment_events
+        else None,
         until=_until(study),
         assumptions=assumptions,
     )

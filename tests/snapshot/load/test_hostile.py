@@ -177,15 +177,18 @@ def test_any_field_may_be_nonsense(index: int) -> None:
     for key in whole["segments"][0]:
         data = snapshot([])
         data["segments"][0][key] = odd
-        read_snapshot(io.BytesIO(pickle.dumps(data, 4)))
+        for segment in read_snapshot(io.BytesIO(pickle.dumps(data, 4))).segments:
+            assert sum(block.size_bytes for block in segment.blocks) <= segment.total_bytes
     for key in whole["segments"][0]["blocks"][0]:
         data = snapshot([])
         data["segments"][0]["blocks"][0][key] = odd
-        read_snapshot(io.BytesIO(pickle.dumps(data, 4)))
+        assert len(read_snapshot(io.BytesIO(pickle.dumps(data, 4))).segments) == 1
     for key in whole["device_traces"][0][0]:
         data = snapshot([event("alloc", 512, 512, at, frames(2)) for at in range(6)])
         data["device_traces"][0][3][key] = odd
-        lives_of(read_snapshot(io.BytesIO(pickle.dumps(data, 4))), 0)
+        found = read_snapshot(io.BytesIO(pickle.dumps(data, 4)))
+        assert found.traces[0].size[[0, 1, 2, 4, 5]].tolist() == [512] * 5
+        lives_of(found, 0)
     for key in ("device_traces", "allocator_settings", "external_annotations", "dstop"):
         read_snapshot(io.BytesIO(pickle.dumps(whole | {key: odd}, 4)))
         read_snapshot(io.BytesIO(pickle.dumps(whole | {key: [odd]}, 4)))

@@ -54,6 +54,13 @@ def test_nothing_changed_gives_what_was(name: str, recording: Callable[[str], Sn
     assert (verdict.short_bytes, verdict.error_bytes) == (0, 0)
 
 
+def test_a_ring_without_segment_events_says_nothing_of_its_error(
+    recording: Callable[[str], Snapshot],
+) -> None:
+    """There is nothing to hold the replay against."""
+    assert _ask(_study(recording, "ring-cut"), "expandable").error_bytes is None
+
+
 @pytest.mark.parametrize("name", FAILED)
 def test_what_failed_does_not_fit_as_it_was(name: str, recording: Callable[[str], Snapshot]) -> None:
     """Rules of torch's own are what these were recorded with: asked for again, they still do not suffice."""
