@@ -108,6 +108,8 @@ def verdict_object(verdict: Verdict) -> dict[str, Any]:
     told: dict[str, Any] = plain(verdict)
     why = "the snapshot does not show what the process may have: give --capacity"
     unavailable = {key: why for key in ("fits", "capacity_bytes", "headroom_bytes") if told[key] is None}
+    if told["error_bytes"] is None:
+        unavailable["error_bytes"] = "no segment was taken or given back while it was recorded"
     return told | ({"unavailable": unavailable} if unavailable else {})
 
 

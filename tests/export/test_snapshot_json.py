@@ -29,7 +29,7 @@ VERDICT = Verdict(
     peak_live_bytes=MIB,
     short_bytes=0,
     headroom_bytes=None,
-    error_bytes=0,
+    error_bytes=None,
     until="all recorded steps",
     assumptions=("none",),
 )
@@ -111,7 +111,7 @@ def test_a_null_has_its_reason():
     assert device["unavailable"]["begin_us"] == "nothing was recorded"
     assert set(device["peak"]["unavailable"]) == {"time_us", "step"}
     (verdict,) = device["what_if"]
-    assert set(verdict["unavailable"]) == {"fits", "capacity_bytes", "headroom_bytes"}
+    assert set(verdict["unavailable"]) == {"fits", "capacity_bytes", "headroom_bytes", "error_bytes"}
 
 
 def test_what_was_asked_for_is_there():
