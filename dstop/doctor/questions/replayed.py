@@ -51,6 +51,13 @@ def asked(case: Case, fix: str) -> Verdict | None:
     return None if fix == _GUESSED else verdict
 
 
+def may_be_off_bytes(verdict: Verdict) -> int:
+    """Give by how much the replay may be off; a tenth of the capacity where nothing was recorded to check it against."""
+    if verdict.error_bytes is not None:
+        return verdict.error_bytes
+    return int(_SPARE * (verdict.capacity_bytes or verdict.peak_reserved_bytes))
+
+
 def surely_fits(case: Case, verdict: Verdict) -> bool:
     """Whether all fits with more to spare than the replay may be off, and than what was never recorded may need.
 
@@ -61,7 +68,7 @@ def surely_fits(case: Case, verdict: Verdict) -> bool:
     if verdict.fits is not True or memory is None or memory.failure is None or capacity is None:
         return False
     spare = verdict.headroom_bytes or 0
-    if verdict.error_bytes is None or spare < verdict.error_bytes:
+    if spare < may_be_off_bytes(verdict):
         return False
     if memory.whole_peak_bytes >= _AS_LARGE * (memory.failure.live_bytes + memory.failure.request_bytes):
         return True
@@ -74,8 +81,7 @@ def _is_of_batch(verdict: Verdict) -> bool:
 
 def surely_fails(verdict: Verdict) -> bool:
     """Whether more is missing than the replay may be off."""
-    off = verdict.error_bytes
-    return verdict.fits is False and off is not None and verdict.short_bytes > off
+    return verdict.fits is False and verdict.short_bytes > may_be_off_bytes(verdict)
 
 
 def refuted(case: Case, fix: str) -> bool:
@@ -99,6 +105,8 @@ def recovers_bytes(case: Case, verdict: Verdict) -> int | None:
 def verdict_text(case: Case, verdict: Verdict) -> str:
     """Write a verdict with its figures, and by how much it may be off."""
     off = f"; the replay may be off by {gib(verdict.error_bytes)}" if verdict.error_bytes else ""
+    if verdict.error_bytes is None:
+        off = "; no segment event was recorded to check the replay against"
     need = verdict.peak_reserved_bytes
     if verdict.capacity_bytes is not None and verdict.headroom_bytes is not None:
         need = verdict.capacity_bytes - verdict.headroom_bytes
@@ -108,7 +116,7 @@ def verdict_text(case: Case, verdict: Verdict) -> str:
         return f"{head}: it would have fitted up to {verdict.until}{off}"
     if surely_fails(verdict):
         return f"{head}: it would not have fitted, {gib(verdict.short_bytes)} short{off}"
-    if verdict.fits is True and (verdict.headroom_bytes or 0) >= (verdict.error_bytes or 0):
+    if verdict.fits is True and (verdict.headroom_bytes or 0) >= may_be_off_bytes(verdict):
         return f"{head}: it gets past {verdict.until}{off}"
     return f"{head}: too close to call{off}"
 

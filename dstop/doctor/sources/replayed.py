@@ -30,8 +30,6 @@ def replayer(study: DeviceStudy) -> Callable[[str], Verdict | None]:
             verdict = what_if(study, parse_what_if(change))
         except SnapshotError:
             return None
-        if verdict.error_bytes is None or verdict.error_bytes > _MOST_OFF * verdict.peak_reserved_bytes:
-            return None
-        return verdict
+        return verdict if (verdict.error_bytes or 0) <= _MOST_OFF * verdict.peak_reserved_bytes else None
 
     return answer
