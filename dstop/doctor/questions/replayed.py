@@ -52,7 +52,7 @@ def asked(case: Case, fix: str) -> Verdict | None:
 
 
 def may_be_off_bytes(verdict: Verdict) -> int:
-    """Give by how much the replay may be off; a tenth of the capacity where nothing was recorded to check it against."""
+    """Give by how much the replay may be off; a tenth of the capacity where nothing was there to check it against."""
     if verdict.error_bytes is not None:
         return verdict.error_bytes
     return int(_SPARE * (verdict.capacity_bytes or verdict.peak_reserved_bytes))

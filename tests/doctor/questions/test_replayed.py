@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dstop.doctor.case import Case
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.questions.replayed import asked, recovers_bytes, refuted, surely_fits, verdict_text
+from dstop.doctor.questions.replayed import (
+    asked,
+    recovers_bytes,
+    refuted,
+    surely_fails,
+    surely_fits,
+    verdict_text,
+)
 from dstop.doctor.sources.snapshots import found_of
 from dstop.units import GIB, MIB
 
@@ -70,6 +79,17 @@ def test_a_verdict_of_unknown_capacity_says_nothing(made):
     case = case_of(made.memory(verdicts={"expandable": made.verdict(None)}))
     assert not refuted(case, "expandable_segments")
     assert recovers_bytes(case, made.verdict(None)) is None
+
+
+@pytest.mark.parametrize(("spare_bytes", "sure"), [(3 * GIB, True), (2 * GIB, False)])
+def test_an_unchecked_replay_needs_a_tenth_of_the_capacity(made, spare_bytes, sure):
+    """Nothing says how far it is off; 2.2 GiB of 22 are as far as it is trusted, either way."""
+    case = case_of(made.memory())
+    fits = replace(made.verdict(fits=True, spare_bytes=spare_bytes), error_bytes=None)
+    assert surely_fits(case, fits) is sure
+    assert "no segment event was recorded" in verdict_text(case, fits)
+    fails = replace(made.verdict(fits=False, spare_bytes=spare_bytes), error_bytes=None)
+    assert surely_fails(fails) is sure
 
 
 def test_a_verdict_is_one_sentence_with_its_error(made):
