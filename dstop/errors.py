@@ -5,6 +5,7 @@ DstopError
  ├── SourceError     samples cannot be had (no driver, …)        exit 1
  ├── AttachError     a process cannot be looked into             exit 1
  ├── SnapshotError   a file is no memory snapshot, or not whole  exit 1
+ ├── PlanError       a model or layout cannot be, or is unknown  exit 2
  └── SettingsError   the configuration file is not usable        exit 2
 """
 
@@ -45,5 +46,11 @@ class SnapshotError(DstopError):
 
 class SettingsError(DstopError):
     """The configuration file cannot be read, or says something that is not a setting."""
+
+    exit_code = 2
+
+
+class PlanError(DstopError):
+    """A model, a layout or a setting of a plan contradicts itself, is out of all bounds, or is not known."""
 
     exit_code = 2

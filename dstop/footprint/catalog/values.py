@@ -1,0 +1,104 @@
+"""The entries of the catalog: GPUs, servers, and the tiers of the sizing guide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dstop.model.value import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Price(Value):
+    """What an hour costs, and who said so when: prices are a list with dates, never a fact."""
+
+    per_hour: float
+    currency: str = "USD"
+    as_of: str = ""
+    """YYYY-MM-DD."""
+    source: str = ""
+    """`user` where the user's own list says it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Gpu(Value):
+    """One kind of card."""
+
+    name: str
+    """As NVML says it: `NVIDIA H100 80GB HBM3`."""
+    short: str
+    """What people type: `H100-80`, `RTX 4090`."""
+    aliases: tuple[str, ...] = ()
+    vendor: str = "NVIDIA"
+    architecture: str = ""
+    compute_capability: str = ""
+    memory_bytes: int
+    """Total as the driver reports it (NVML), not as it is marketed."""
+    reserved_bytes: int
+    """What the driver keeps of it: NVML's total minus what cudaMemGetInfo calls total."""
+    memory_type: str = ""
+    bandwidth_gb_s: float | None = None
+    """Of its memory, 1e9 bytes a second."""
+    bf16_tflops: float | None = None
+    """Dense; likewise below."""
+    fp8_tflops: float | None = None
+    int8_tops: float | None = None
+    fp4_tflops: float | None = None
+    nvlink_gb_s: float = 0
+    """Both directions summed; 0: none."""
+    pcie_generation: int | None = None
+    tdp_w: int | None = None
+    price: Price | None = None
+    """Of one card rented alone."""
+    source: str = ""
+
+    @property
+    def usable_bytes(self) -> int:
+        """What a process can have: total minus what the driver keeps."""
+        return self.memory_bytes - self.reserved_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Server(Value):
+    """A box or a cloud instance: several cards of a kind with what joins them."""
+
+    name: str
+    """`p4d.24xlarge`, `DGX H100`."""
+    aliases: tuple[str, ...] = ()
+    gpu: str
+    """Name of a `Gpu`."""
+    count: int
+    interconnect: str = ""
+    """Between its cards: `NVSwitch`, `NVLink pairs`, `PCIe`."""
+    network_gbit_s: float | None = None
+    price: Price | None = None
+    """Of the whole instance."""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Tier(Value):
+    """A tier of the sizing guide: its ranges are claims of that text, never ours."""
+
+    name: str
+    """`DeepSeek-Lite`."""
+    aliases: tuple[str, ...] = ()
+    low_parameters: float
+    high_parameters: float | None
+    """None: no upper end (100 B and more)."""
+    training_low_bytes: int
+    """Per GPU."""
+    training_high_bytes: int | None
+    training_batch: int | None
+    training_gpus: int
+    inference_low_bytes: int | None
+    inference_high_bytes: int | None
+    inference_gpus: int
+    sample: str
+    """The guide's own example: `4 GPUs, about 32 GB each, fp16`."""
+    sample_bytes: int | None
+    sample_gpus: int
+    claims: tuple[str, ...]
+    """What the guide says of its techniques."""
+    notes: tuple[str, ...]
+    """Where arithmetic contradicts it, with the figures."""
+    source: str

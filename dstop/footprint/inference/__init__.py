@@ -1,0 +1,1 @@
+"""What inference holds: weights, the cache of keys and values, and what an engine takes beside them."""

@@ -1,0 +1,60 @@
+"""What was not said, decided once: each choice is what the framework itself would do, and is written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dstop.model.footprint import Assumption
+
+if TYPE_CHECKING:
+    from dstop.footprint.spec.values import Spec
+
+TRAINING_SEQUENCE = 4096
+SERVING = ("vllm", "sglang")
+UTILIZATION = {"vllm": 0.9, "sglang": 0.88}
+"""Share of the card that an engine takes unless told: vLLM's `gpu_memory_utilization` (0.9; 0.92 since 0.12), SGLang's
+`mem_fraction_static` (0.88 on cards of 80 GB; it depends on the card)."""
+
+
+def settle(spec: Spec) -> tuple[Spec, tuple[Assumption, ...]]:
+    """Give the spec with every field that the arithmetic needs, and the list of what was taken for granted.
+
+    After it `weights`, `kv_cache`, `sequence`, `attention` and `framework` are set, and in training `gradients`,
+    `master_weights` and `optimizer_state` too.
+    """
+    taken: list[Assumption] = []
+    changes: dict[str, object] = {}
+
+    def take(field: str, value: object, says: str, source: str = "default") -> None:
+        if getattr(spec, field) is None:
+            changes[field] = value
+            taken.append(Assumption(subject=field, says=says, source=source))
+
+    training = spec.phase == "training"
+    take(
+        "framework",
+        "pytorch" if training else "hf",
+        "plain PyTorch" if training else "Hugging Face transformers",
+    )
+    dtype = spec.architecture.dtype
+    if spec.lora is not None:
+        take("weights", spec.lora.base, f"frozen weights in {spec.lora.base}, as the adapter's base says")
+    take("weights", dtype if training else "native", f"weights as in the checkpoint ({dtype})", "config")
+    take("attention", "sdpa", "attention that keeps no score matrix (SDPA or flash)")
+    positions = spec.architecture.positions
+    length = min(TRAINING_SEQUENCE, positions) if positions else TRAINING_SEQUENCE
+    take("sequence", spec.max_model_len or length, f"{spec.max_model_len or length} tokens a sequence")
+    cache = dtype if dtype in {"bf16", "fp16"} else "bf16"
+    take("kv_cache", cache, f"keys and values are cached in {cache}")
+    if training:
+        weights = str(changes.get("weights") or spec.weights)
+        half = weights in {"bf16", "fp16"}
+        take("master_weights", False, "no fp32 copy of the weights")
+        master = bool(spec.master_weights)
+        take("gradients", "fp32" if not half else weights, f"gradients in the weights' precision ({weights})")
+        state = "fp32" if master or not half else weights
+        take(
+            "optimizer_state", state, f"moments in {state}, as the optimizer makes them from what it is given"
+        )
+    return replace(spec, **changes), tuple(taken)  # type: ignore[arg-type]

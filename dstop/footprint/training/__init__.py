@@ -1,0 +1,1 @@
+"""What training holds: states, activations, logits, and where in a step the peak is."""

@@ -1,0 +1,202 @@
+"""What a model should need on its GPUs, part by part: plain values, made by `dstop.footprint`, drawn by every face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from dstop.model.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Phase = Literal["training", "inference"]
+
+PARTS = (
+    "weights",
+    "gradients",
+    "optimizer",
+    "activations",
+    "logits",
+    "kv_cache",
+    "workspace",
+    "reserved_unallocated",
+    "context",
+)
+"""The parts in the order in which every face names them; each is a field `<part>_bytes` of `Parts`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Parts(Value):
+    """Bytes on one GPU at the peak, by what they are for. The sum is what nvidia-smi shows."""
+
+    weights_bytes: int = 0
+    gradients_bytes: int = 0
+    optimizer_bytes: int = 0
+    """Moments and, where there is one, the fp32 master copy of the weights."""
+    activations_bytes: int = 0
+    """What the forward pass keeps, and what one layer needs while it is computed."""
+    logits_bytes: int = 0
+    """Logits, their copies and gradients, where they are part of the peak."""
+    kv_cache_bytes: int = 0
+    workspace_bytes: int = 0
+    """Temporaries inside the allocator: gathered shards, the optimizer's own, library workspaces."""
+    reserved_unallocated_bytes: int = 0
+    """What the allocator holds beyond the most it has handed out: rounding and fragmentation."""
+    context_bytes: int = 0
+    """Outside the allocator: CUDA context, NCCL, what the driver keeps."""
+
+    @property
+    def static_bytes(self) -> int:
+        """What does not come and go with a step."""
+        return self.weights_bytes + self.gradients_bytes + self.optimizer_bytes
+
+    @property
+    def allocated_bytes(self) -> int:
+        """The most that the allocator has handed out at once."""
+        return self.reserved_bytes - self.reserved_unallocated_bytes
+
+    @property
+    def reserved_bytes(self) -> int:
+        """What the allocator has taken from the driver."""
+        return self.total_bytes - self.context_bytes
+
+    @property
+    def total_bytes(self) -> int:
+        """What the driver counts for the process."""
+        return sum(self.by_part().values())
+
+    def by_part(self) -> dict[str, int]:
+        """Give the bytes of each of `PARTS`, in their order."""
+        return {part: getattr(self, f"{part}_bytes") for part in PARTS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Assumption(Value):
+    """One thing that was not said and had to be taken, or a limit of the arithmetic; and where it is from."""
+
+    subject: str
+    """A field of the SPEC, or a part."""
+    says: str
+    """One sentence for people."""
+    source: str
+    """`default`, `config`, `engine`, `catalog`, `measured`, or a reference such as `arXiv 2205.05198`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RankFootprint(Value):
+    """What each GPU of one pipeline stage should hold. All ranks of a stage are alike."""
+
+    stage: int
+    """From 0; 0 where there is no pipeline."""
+    gpus: int
+    """How many GPUs hold this stage."""
+    layers: int
+    """How many transformer layers are on it."""
+    parameters: int
+    """Parameters that one of its GPUs holds between steps."""
+    parts: Parts
+    low_bytes: int
+    """Of the total; low <= expected <= high."""
+    high_bytes: int
+    peak_at: str = ""
+    """Where the peak is: `end of forward`, `backward`, `optimizer step`, `prefill`, `serving`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Footprint(Value):
+    """What one configuration should need: the whole answer of `dstop.footprint.estimate`."""
+
+    model: str
+    phase: Phase
+    total_parameters: int
+    active_parameters: int
+    """Parameters that one token passes through."""
+    ranks: tuple[RankFootprint, ...]
+    """One per pipeline stage, first to last."""
+    chosen: int
+    """Which of `ranks` the user asked about; the one with the largest total unless said."""
+    gpus: int
+    """GPUs of the whole job: tp x pp x dp x cp."""
+    kv_bytes_per_token: float
+    """On one GPU, all its layers: the slope for long contexts. 0 in training."""
+    checkpoint_bytes: int | None
+    """The weight files as published or as they would be saved; None when unknown."""
+    assumptions: tuple[Assumption, ...]
+
+    @property
+    def per_gpu(self) -> RankFootprint:
+        """The rank that is asked about."""
+        return self.ranks[self.chosen]
+
+
+Verdict = Literal["fits", "tight", "does not fit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Fit(Value):
+    """Whether one kind of GPU would hold a configuration, and how far it would go."""
+
+    gpu: str
+    count: int
+    """How many such GPUs the configuration takes."""
+    usable_bytes: int
+    """What a process can have of one, after what the driver keeps."""
+    verdict: Verdict
+    """`fits`: also the high end of the band; `tight`: the expected value does, the high end does not."""
+    headroom_bytes: int
+    """Usable minus expected; negative when short."""
+    max_batch: int | None = None
+    """Most sequences a replica can have at this sequence length; 0 when none fits; None when it has no bearing."""
+    max_tokens: int | None = None
+    """Longest sequence at this batch, by memory and the model's own limit; 0 when none fits."""
+    price_per_hour: float | None = None
+    """For all `count` GPUs, in the currency of the price list; None when no price is known."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the expected value fits."""
+        return self.verdict != "does not fit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Expectation(Value):
+    """What one live process should hold on one GPU, and how we came to know what it is."""
+
+    footprint: Footprint
+    rank: RankFootprint
+    """The rank that this process is."""
+    model: str
+    tier: str | None = None
+    """The tier of the sizing guide whose range of sizes it is in, if any."""
+    sources: Mapping[str, str]
+    """Field of the SPEC -> where it is from: `hook`, `engine log`, `command line`, `config`, `user`, `default`."""
+    parts: tuple[PartComparison, ...] = ()
+    remainder_bytes: int | None = None
+    """Live minus expected total; None where the driver does not say what the process holds."""
+    causes: tuple[Cause, ...] = ()
+    """What the remainder may be, the likeliest first; empty when it is within the band."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PartComparison(Value):
+    """One part, expected and live."""
+
+    part: str
+    expected_bytes: int
+    live_bytes: int | None
+    """None with `reason` where nothing live says it."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Cause(Value):
+    """One explanation of a difference between live and expected."""
+
+    name: str
+    """`expanded_mla_cache`, `fp32_states`, `no_checkpointing`, `logits_spike`, `communicators`, `fragmentation`, ..."""
+    says: str
+    """One sentence with its arithmetic."""
+    bytes: int
+    """What it would explain."""
+    confidence: Literal["certain", "likely", "possible"]
