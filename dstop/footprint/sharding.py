@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def shard(tensor: Tensor, parallel: Parallel) -> Tensor:
     """Give the tensor as one rank holds it.
 
-    Column and vocabulary splits divide dimension 0, row splits dimension 1 (a vector under a row split is whole),
-    key/value splits leave each rank at least one head, and routed experts are divided by count over ep and by shape over etp
+    Column and vocabulary splits divide dimension 0, row splits dimension 1 (a vector under a row split is
+    whole), key/value splits leave each rank at least one head, and routed experts are divided by count over ep and by shape over etp
     (Shoeybi et al., arXiv 1909.08053; Megatron-LM's expert parallelism). Rounds up: the largest rank.
     """
     ways = parallel.tp

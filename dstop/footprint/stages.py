@@ -24,6 +24,14 @@ class Stage(Value):
     """Multi-token-prediction modules, on the last stage, where they are trained or served."""
 
     @property
+    def alike(self) -> tuple[tuple[Layer, int], ...]:
+        """Its layers, each kind once with how many there are; work per layer is done once for each kind."""
+        counts: dict[int, list[Layer]] = {}
+        for layer in (*self.layers, *self.next_token):
+            counts.setdefault(id(layer), []).append(layer)
+        return tuple((layers[0], len(layers)) for layers in counts.values())
+
+    @property
     def first(self) -> bool:
         """Whether it has the embedding."""
         return self.index == 0
