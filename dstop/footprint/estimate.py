@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.footprint.inference.rank import inference_rank, kv_bytes_per_token
+from dstop.footprint.spec.layout import check_layout
 from dstop.footprint.spec.settle import settle
 from dstop.footprint.stages import stages_of
 from dstop.footprint.training.rank import training_rank
@@ -20,8 +21,9 @@ def estimate(spec: Spec) -> Footprint:
     """Give the expected bytes of every pipeline stage, with their band and the assumptions behind them.
 
     Raises:
-        PlanError: a format, an optimizer or another setting is not known for this model or phase.
+        PlanError: the layout cannot be, or a format, an optimizer or another setting is not known for this model or phase.
     """
+    check_layout(spec)
     settled, taken = settle(spec)
     training = settled.phase == "training"
     of_stage = training_rank if training else inference_rank
