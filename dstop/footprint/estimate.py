@@ -21,7 +21,7 @@ def estimate(spec: Spec) -> Footprint:
     """Give the expected bytes of every pipeline stage, with their band and the assumptions behind them.
 
     Raises:
-        PlanError: the layout cannot be, or a format, an optimizer or another setting is not known for this model or phase.
+        PlanError: the layout cannot be, or a setting is not known for this model or phase.
     """
     check_layout(spec)
     settled, taken = settle(spec)
