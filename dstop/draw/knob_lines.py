@@ -29,7 +29,7 @@ TITLES = {
     "zero": "ZeRO stage",
     "sequence_parallel": "sequence parallel",
 }
-_NAME, _VALUE = 18, 11
+_NAME, _VALUE = 18, 9
 _LEAST_TRACK = 6
 
 
@@ -51,7 +51,7 @@ def knob_line(knob: Knob, width: int, *, typed: str = "", chosen: bool = False) 
     if knob.slides and room >= _LEAST_TRACK:
         spans += [*_track(knob.place, room - 1), (" ", "")]
     elif not knob.slides and room >= _LEAST_TRACK:
-        arrows = f"‹ {value} ›" if chosen else f"  {value}"
+        arrows = f"◂ {value} ▸" if chosen else f"  {value}"
         spans.append((fit(arrows, width - line_cells(spans)), "title"))
         return fit_line(tuple(spans), width)
     spans.append((fit(value, _VALUE), "tagged" if typed else "title"))

@@ -24,7 +24,7 @@ LOOKS: Mapping[str, tuple[str, str]] = {
     "kv_cache": ("┼", "cat.compiled"),
     "workspace": ("░", "cat.temporaries"),
     "reserved_unallocated": ("▄", "seg.cached"),
-    "context": ("╬", "seg.not_torch"),
+    "context": ("\u2573", "seg.not_torch"),
 }
 """Character and role of each part; what tensors are for looks as on the screen of a snapshot."""
 TITLES: Mapping[str, str] = {
@@ -49,19 +49,21 @@ def parts_bar(parts: Parts, width: int, whole_bytes: int | None = None) -> Line:
     return stacked([*shown, (0, "─", "seg.free")], max(1, total, whole_bytes or 0), width)
 
 
-def band_line(low: int, expected: int, high: int, whole_bytes: int, width: int) -> Line:
+def band_line(
+    band: tuple[int, int, int], whole_bytes: int, width: int, limit_bytes: int | None = None
+) -> Line:
     """Draw under a bar where its total may lie: `├───┼───┤` from low to high, with the expected value marked.
 
     Args:
-        low: bytes; low <= expected <= high.
-        expected: bytes.
-        high: bytes.
+        band: low, expected and high, in bytes.
         whole_bytes: what the whole width stands for; what is beyond it is cut with an arrow.
         width: cells.
+        limit_bytes: where a card ends, marked where it is left of the bar's own end.
     """
     if whole_bytes <= 0 or width <= 0:
         return ()
-    left, middle, right = (min(width, round(value / whole_bytes * width)) for value in (low, expected, high))
+    _, expected, high = band
+    left, middle, right = (min(width, round(value / whole_bytes * width)) for value in band)
     cells = [" "] * width
     for place in range(max(0, left - 1), max(0, right)):
         cells[place] = "─"
@@ -71,7 +73,11 @@ def band_line(low: int, expected: int, high: int, whole_bytes: int, width: int) 
         cells[right - 1] = "┤" if high <= whole_bytes else "→"
     if middle and expected <= whole_bytes:
         cells[middle - 1] = "┼"
-    return (("".join(cells), "label"),)
+    line = "".join(cells)
+    if limit_bytes is None or limit_bytes >= whole_bytes:
+        return ((line, "label"),)
+    edge = max(0, round(limit_bytes / whole_bytes * width) - 1)
+    return ((line[:edge], "label"), ("▲", "bad"), (line[edge + 1 :], "label"))
 
 
 def parts_table(parts: Parts, width: int, notes: Mapping[str, str] | None = None) -> list[Line]:

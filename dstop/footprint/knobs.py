@@ -68,7 +68,7 @@ def word_of(name: str, value: object) -> str:
         return f"{value:.2f}"
     if isinstance(value, tuple):
         return "+".join(value)
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def knobs_of(spec: Spec) -> tuple[Knob, ...]:
