@@ -2,28 +2,82 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dstop.footprint.formats import element_bytes
-from dstop.footprint.sharding import shard
+from dstop.footprint.gguf import share_of_more
+from dstop.footprint.inference.engine import engine_weights, pad_vocabulary
+from dstop.footprint.scheme import scheme_of
+from dstop.footprint.sharding import held
 
 if TYPE_CHECKING:
-    from dstop.footprint.spec.values import Spec
+    from collections.abc import Iterable
+
+    from dstop.footprint.architecture.values import Architecture, Tensor
+    from dstop.footprint.scheme import Scheme
+    from dstop.footprint.spec.values import Parallel, Spec
     from dstop.footprint.stages import Stage
 
 
 def weights_bytes(spec: Spec, stage: Stage) -> int:
-    """Give the bytes of all weights on one GPU of a stage, before ZeRO divides them."""
-    size = element_bytes(_plain(spec), "weights")
-    return int(
-        sum(shard(tensor, spec.parallel).parameters for tensor in stage.tensors(spec.architecture)) * size
-    )
+    """Give the bytes of all weights on one GPU of a stage, before ZeRO divides them.
+
+    Matrices with the scales that belong to their shard; beside them what the engine makes of the weights while it
+    loads (`inference.engine`).
+    """
+    architecture = spec.architecture
+    scheme = scheme_of(architecture, spec.weights or "native")
+    serving = spec.phase == "inference"
+    around: Iterable[Tensor] = stage.around(architecture)
+    if serving:
+        around = pad_vocabulary(around, spec)
+    total = _bytes(around, scheme, spec.parallel, architecture)
+    for layer, count in stage.alike:
+        total += count * _bytes(layer.tensors, scheme, spec.parallel, architecture)
+    if serving:
+        total += engine_weights(spec, stage, quantized=scheme.quantized)
+    return int(total)
 
 
 def checkpoint_bytes(spec: Spec) -> int | None:
-    """Give the bytes of the weight files."""
-    return int(spec.architecture.total_parameters * element_bytes(_plain(spec), "weights"))
+    """Give the bytes of the weight files: every tensor once, next-token layers with their own embedding and head.
+
+    DeepSeek-V3's files carry a copy of both in each of those layers (its README_WEIGHTS); llama.cpp's leave them out.
+    """
+    architecture = spec.architecture
+    scheme = scheme_of(architecture, spec.weights or "native")
+    whole = replace(spec.parallel, tp=1, ep=1, etp=1)
+    total = _bytes((*architecture.embedding, *architecture.output), scheme, whole, architecture)
+    layers = (*architecture.layers, *(() if scheme.mix else architecture.next_token))
+    sizes: dict[int, float] = {}
+    for layer in layers:
+        if id(layer) not in sizes:
+            sizes[id(layer)] = _bytes(layer.tensors, scheme, whole, architecture)
+        total += sizes[id(layer)]
+    if architecture.next_token and not scheme.mix:
+        copied = tuple(
+            tensor
+            for tensor in (*architecture.embedding, *architecture.output)
+            if tensor.role in {"embedding", "head"}
+        )
+        total += len(architecture.next_token) * _bytes(copied, scheme, whole, architecture)
+    return int(total)
 
 
-def _plain(spec: Spec) -> str:
-    return spec.architecture.dtype if spec.weights in {None, "native"} else str(spec.weights)
+def _bytes(
+    tensors: Iterable[Tensor], scheme: Scheme, parallel: Parallel, architecture: Architecture
+) -> float:
+    """Give the bytes of tensors as one rank holds them.
+
+    A mix of llama.cpp gives some layers more bits; here each layer takes the mean of both, so that the sum over all
+    of them is right without counting which.
+    """
+    share = share_of_more(len(architecture.layers)) if scheme.mix else 0.0
+    total = 0.0
+    for tensor in tensors:
+        count, shape = held(tensor, parallel)
+        size = scheme.of(tensor, tied=architecture.tied).of(shape)
+        if share:
+            size += share * (scheme.of(tensor, more=True, tied=architecture.tied).of(shape) - size)
+        total += count * size
+    return total
