@@ -5,6 +5,7 @@ DstopError
  ├── SourceError     samples cannot be had (no driver, …)        exit 1
  ├── AttachError     a process cannot be looked into             exit 1
  ├── SnapshotError   a file is no memory snapshot, or not whole  exit 1
+ ├── StoreError      the flight recorder's file is not usable    exit 1
  ├── PlanError       a model or layout cannot be, or is unknown  exit 2
  └── SettingsError   the configuration file is not usable        exit 2
 """
@@ -48,6 +49,10 @@ class SettingsError(DstopError):
     """The configuration file cannot be read, or says something that is not a setting."""
 
     exit_code = 2
+
+
+class StoreError(DstopError):
+    """The flight recorder's file cannot be opened, is from a newer dstop, or the disk is full."""
 
 
 class PlanError(DstopError):

@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     FINDING_STARTED = "finding_started"
     FINDING_ENDED = "finding_ended"
     RULE_FAILED = "rule_failed"
+    RECORDING = "recording"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -7,6 +7,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from dstop.places import state_home
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,17 +19,9 @@ _UNFINISHED = re.compile(r"\.\d{8}T\d{6}\.\d{3}-\d{1,10}[\w.-]{0,60}\Z", re.ASCI
 def default_place(environ: Mapping[str, str]) -> str:
     """Give the directory of incidents: DSTOP_INCIDENTS, else `dstop/incidents` where programs keep their state.
 
-    Source of the place: XDG Base Directory Specification; a relative XDG_STATE_HOME is to be ignored. It is text,
-    because `pathlib` costs more than all of `dstop run` has to do before the command runs.
+    It is text, because `pathlib` costs more than all of `dstop run` has to do before the command runs.
     """
-    asked = environ.get("DSTOP_INCIDENTS")
-    if asked:
-        return asked
-    state = environ.get("XDG_STATE_HOME", "")
-    if not state.startswith("/"):
-        home = environ.get("HOME", "")
-        state = f"{home if home.startswith('/') else os.path.expanduser('~')}/.local/state"  # noqa: PTH111 - as said
-    return f"{state.rstrip('/')}/dstop/incidents"
+    return environ.get("DSTOP_INCIDENTS") or f"{state_home(environ)}/incidents"
 
 
 def all_places(environ: Mapping[str, str]) -> tuple[str, ...]:
