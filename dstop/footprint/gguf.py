@@ -30,7 +30,7 @@ def gguf_format(mix: str, tensor: Tensor, *, more: bool, tied: bool) -> Format:
     if len(tensor.shape) < 2 or tensor.role in {"norm", "router", "position"}:  # noqa: PLR2004 - vectors
         return PLAIN["fp32"]
     name = MIXES.get(mix, mix)
-    high = "q8_0" if mix in {"q8_0"} else "q6_k"
+    high = "q8_0" if mix == "q8_0" else "q6_k"
     if (
         tensor.role == "head"
         or (tensor.role == "embedding" and tied)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dstop.footprint.gguf import share_of_more
-from dstop.footprint.inference.engine import engine_weights, pad_vocabulary
+from dstop.footprint.inference.engine import engine_weights, pad_vocabulary, unsplit_weights
 from dstop.footprint.scheme import scheme_of
 from dstop.footprint.sharding import held
 
@@ -22,20 +22,23 @@ if TYPE_CHECKING:
 def weights_bytes(spec: Spec, stage: Stage) -> int:
     """Give the bytes of all weights on one GPU of a stage, before ZeRO divides them.
 
-    Matrices with the scales that belong to their shard; beside them what the engine makes of the weights while it
-    loads (`inference.engine`).
+    Matrices with the scales that belong to their shard. In inference as a framework reports them: with what an engine
+    makes of them while it loads, and the ends of segments that the allocator hands out with them
+    (`inference.engine`); training counts what was asked for.
     """
     architecture = spec.architecture
     scheme = scheme_of(architecture, spec.weights or "native")
     serving = spec.phase == "inference"
     around: Iterable[Tensor] = stage.around(architecture)
     if serving:
-        around = pad_vocabulary(around, spec)
+        around = tuple(pad_vocabulary(around, spec))
     total = _bytes(around, scheme, spec.parallel, architecture)
     for layer, count in stage.alike:
         total += count * _bytes(layer.tensors, scheme, spec.parallel, architecture)
     if serving:
         total += engine_weights(spec, stage, quantized=scheme.quantized)
+        total += unsplit_weights(spec, around, scheme)
+        total += sum(count * unsplit_weights(spec, layer.tensors, scheme) for layer, count in stage.alike)
     return int(total)
 
 

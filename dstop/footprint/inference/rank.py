@@ -4,44 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.footprint.formats import element_bytes
-from dstop.footprint.sharding import shard
-from dstop.footprint.weights import weights_bytes
-from dstop.model.footprint import Parts, RankFootprint
-from dstop.units import MIB
+from dstop.footprint.inference.cache import kv_bytes_per_token
+from dstop.footprint.inference.generate import generate_parts
+from dstop.footprint.inference.llama_cpp import llama_cpp_parts
+from dstop.footprint.inference.serving import serving_parts
+from dstop.footprint.sharding import held
+from dstop.model.footprint import RankFootprint
 
 if TYPE_CHECKING:
     from dstop.footprint.spec.values import Spec
     from dstop.footprint.stages import Stage
 
+__all__ = ["inference_rank", "kv_bytes_per_token"]
 
-def kv_bytes_per_token(spec: Spec, stage: Stage) -> float:
-    """Give the bytes of one more token in the caches of all layers of a stage, on one GPU; the spec is settled."""
-    size = element_bytes(str(spec.kv_cache), "kv_cache")
-    total = 0.0
-    for layer in stage.layers:
-        heads = max(1, -(-layer.attention.kv_heads // spec.parallel.tp))
-        total += heads * (layer.attention.head_dim + layer.attention.value_dim) * size
-    return total
+_OF_FRAMEWORK = {"vllm": serving_parts, "sglang": serving_parts, "llama.cpp": llama_cpp_parts}
 
 
 def inference_rank(spec: Spec, stage: Stage) -> RankFootprint:
-    """Give the parts of each GPU of one pipeline stage; the spec is settled."""
-    parts = Parts(
-        weights_bytes=weights_bytes(spec, stage),
-        kv_cache_bytes=int(kv_bytes_per_token(spec, stage) * spec.batch * (spec.sequence or 0)),
-        context_bytes=500 * MIB,
-    )
-    total = parts.total_bytes
+    """Give the parts of each GPU of one pipeline stage; the spec is settled.
+
+    Frameworks that are not serving engines are taken to generate as Hugging Face transformers does.
+    """
+    found = _OF_FRAMEWORK.get(spec.framework or "", generate_parts)(spec, stage)
+    total = found.parts.total_bytes
     return RankFootprint(
         stage=stage.index,
         gpus=spec.parallel.gpus // spec.parallel.pp,
         layers=len(stage.layers),
-        parameters=sum(
-            shard(tensor, spec.parallel).parameters for tensor in stage.tensors(spec.architecture)
-        ),
-        parts=parts,
-        low_bytes=int(total * 0.95),
-        high_bytes=int(total * 1.1),
-        peak_at="serving",
+        parameters=_parameters(spec, stage),
+        parts=found.parts,
+        low_bytes=min(total, found.low_bytes),
+        high_bytes=max(total, found.high_bytes),
+        peak_at=found.peak_at,
     )
+
+
+def _parameters(spec: Spec, stage: Stage) -> int:
+    """Give how many parameters one GPU holds."""
+    kinds = ((stage.around(spec.architecture), 1), *((layer.tensors, many) for layer, many in stage.alike))
+    total = 0
+    for tensors, many in kinds:
+        for tensor in tensors:
+            count, shape = held(tensor, spec.parallel)
+            for dimension in shape:
+                count *= dimension
+            total += many * count
+    return total

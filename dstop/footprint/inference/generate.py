@@ -1,0 +1,95 @@
+"""Hugging Face transformers' `generate`: a prompt in one pass, then token by token, with a cache that grows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dstop.footprint.inference.band import EXPECTED_SLACK, TRANSFORMERS, banded
+from dstop.footprint.inference.cache import kv_demand, token_bytes
+from dstop.footprint.inference.engine import batched_tokens
+from dstop.footprint.inference.overheads import library_workspace, outside
+from dstop.footprint.inference.passes import FP32, compute_bytes, transformers_pass
+from dstop.footprint.scheme import QUANTIZED, scheme_of
+from dstop.footprint.sharding import held
+from dstop.footprint.weights import weights_bytes
+from dstop.model.footprint import Parts
+from dstop.units import MIB
+
+if TYPE_CHECKING:
+    from dstop.footprint.inference.band import Served
+    from dstop.footprint.spec.values import Spec
+    from dstop.footprint.stages import Stage
+
+
+def generate_parts(spec: Spec, stage: Stage) -> Served:
+    """Give the parts at the higher of two moments: the prompt's pass, or the last token with the whole cache.
+
+    `kv_cache` is what batch x sequence take in the end. Where the prompt's pass is the peak, the cache holds the
+    prompt alone at that time: `activations` is what the pass takes beyond the room that the cache fills later, so
+    that the parts add up to the peak.
+    """
+    prompt = batched_tokens(spec)
+    each = min(spec.sequence or 0, -(-prompt // spec.batch))
+    whole, at_prompt = kv_demand(spec, stage), kv_demand(spec, stage, each)
+    logits = spec.batch * spec.architecture.vocab * (compute_bytes(spec) + 2 * FP32) if stage.last else 0
+    prefill = at_prompt + transformers_pass(spec, stage, prompt, each) + _dequantized(spec, stage, prompt)
+    growing = _growth(spec, stage)
+    decode = whole + transformers_pass(spec, stage, spec.batch, 1) + logits + growing
+    library = library_workspace(spec) + _tails(spec, stage)
+    if prefill > decode:
+        peak_at, passing, logits, workspace = "prefill", prefill - whole, 0, library
+    else:
+        peak_at, passing, workspace = "decode", decode - whole - logits - growing, library + growing
+    around = outside(spec, stage)
+    parts = Parts(
+        weights_bytes=weights_bytes(spec, stage),
+        kv_cache_bytes=whole,
+        activations_bytes=passing,
+        logits_bytes=logits,
+        workspace_bytes=workspace,
+        reserved_unallocated_bytes=int(EXPECTED_SLACK * (whole + passing + logits + workspace)),
+        context_bytes=around.expected_bytes,
+    )
+    return banded(spec, parts, around, TRANSFORMERS, peak_at)
+
+
+def _growth(spec: Spec, stage: Stage) -> int:
+    """Give what one more token takes for a moment: the longer keys of a layer beside the old ones (`DynamicCache`)."""
+    widest = max(token_bytes(layer.attention, spec) for layer, _ in stage.alike)
+    return int(spec.batch * (spec.sequence or 0) * widest / 2)
+
+
+def _tails(spec: Spec, stage: Stage) -> int:
+    """Give the ends of segments that grow with the cache: each of its tensors of more than 1 MiB has up to 1 MiB.
+
+    Keys and values of each layer are a tensor of their own that is made anew for each token; what is left of the block
+    that it gets is split off only above 1 MiB, so half of that is expected (`allocator.unsplit`).
+    """
+    tensors = 0
+    for layer, count in stage.alike:
+        if spec.batch * (spec.sequence or 0) * token_bytes(layer.attention, spec) / 2 > MIB:
+            tensors += 2 * count
+    return tensors * MIB // 2
+
+
+def _dequantized(spec: Spec, stage: Stage, tokens: int) -> int:
+    """Give the largest quantized matrix in 16 bits: kernels for long inputs unpack it.
+
+    So do bitsandbytes' `MatMul4Bit`, AutoAWQ's gemm and ExLlama's reconstruction.
+    """
+    scheme = scheme_of(spec.architecture, spec.weights or "native")
+    if not scheme.quantized or tokens <= _SHORT or scheme.matrices.bits > _UNPACKED:
+        return 0
+    largest = 0
+    for layer, _ in stage.alike:
+        for tensor in layer.tensors:
+            if tensor.role in QUANTIZED and len(tensor.shape) > 1:
+                _, shape = held(tensor, spec.parallel)
+                largest = max(largest, shape[0] * shape[1])
+    return 2 * largest
+
+
+_SHORT = 32
+"""Tokens up to which kernels multiply without unpacking."""
+_UNPACKED = 5
+"""Bits up to which weights are unpacked; 8-bit kernels multiply as they are."""
