@@ -35,11 +35,14 @@ class Gpu(Value):
     """Total as the driver reports it (NVML), not as it is marketed."""
     reserved_bytes: int
     """What the driver keeps of it: NVML's total minus what cudaMemGetInfo calls total."""
+    kept: str = ""
+    """How that is known: what was seen in public logs, of which other card it is taken, or `default`."""
     memory_type: str = ""
     bandwidth_gb_s: float | None = None
     """Of its memory, 1e9 bytes a second."""
     bf16_tflops: float | None = None
-    """Dense; likewise below."""
+    """Dense; likewise below. None where the card has no bf16 (V100, T4) or no such figure is known."""
+    fp16_tflops: float | None = None
     fp8_tflops: float | None = None
     int8_tops: float | None = None
     fp4_tflops: float | None = None
@@ -47,8 +50,8 @@ class Gpu(Value):
     """Both directions summed; 0: none."""
     pcie_generation: int | None = None
     tdp_w: int | None = None
-    price: Price | None = None
-    """Of one card rented alone."""
+    notes: tuple[str, ...] = ()
+    """What people get wrong about it, and what else it may report."""
     source: str = ""
 
     @property
@@ -72,6 +75,7 @@ class Server(Value):
     network_gbit_s: float | None = None
     price: Price | None = None
     """Of the whole instance."""
+    notes: tuple[str, ...] = ()
     source: str = ""
 
 
