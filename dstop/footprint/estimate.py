@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.footprint.inference.assumptions import inference_assumptions
 from dstop.footprint.inference.rank import inference_rank, kv_bytes_per_token
 from dstop.footprint.spec.layout import check_layout
 from dstop.footprint.spec.settle import settle
@@ -39,7 +40,7 @@ def estimate(spec: Spec) -> Footprint:
         gpus=settled.parallel.gpus,
         kv_bytes_per_token=0 if training else kv_bytes_per_token(settled, stages_of(settled)[chosen]),
         checkpoint_bytes=checkpoint_bytes(settled),
-        assumptions=taken,
+        assumptions=(*taken, *(() if training else inference_assumptions(settled, ranks[chosen]))),
     )
 
 

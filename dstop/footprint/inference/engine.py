@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dstop.errors import PlanError
 from dstop.footprint.allocator import unsplit, unsplit_equal
 from dstop.footprint.sharding import held
 from dstop.footprint.spec.settle import UTILIZATION
@@ -105,6 +106,22 @@ def rotary_table(architecture: Architecture) -> int:
 
 _ROOMY, _MIDDLE = 70 * GIB, 35 * GIB
 """Cards by which engines choose their defaults: 80 GB and more; up to 60 GB or so."""
+
+
+def usable_bytes(spec: Spec) -> int | None:
+    """Give what CUDA calls the total of the card, of which engines take their share; None without a card.
+
+    It is less than NVML's by what the driver keeps; a card that the catalog does not have is taken as it was given.
+    """
+    if spec.gpu_bytes is None or spec.gpu is None:
+        return spec.gpu_bytes
+    from dstop.footprint.catalog.hardware import find_gpu  # noqa: PLC0415 - the catalog only for names
+
+    try:
+        kept = find_gpu(spec.gpu).reserved_bytes
+    except PlanError:
+        kept = 0
+    return spec.gpu_bytes - kept
 
 
 def batched_tokens(spec: Spec) -> int:

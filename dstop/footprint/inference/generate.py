@@ -32,10 +32,11 @@ def generate_parts(spec: Spec, stage: Stage) -> Served:
     each = min(spec.sequence or 0, -(-prompt // spec.batch))
     whole, at_prompt = kv_demand(spec, stage), kv_demand(spec, stage, each)
     logits = spec.batch * spec.architecture.vocab * (compute_bytes(spec) + 2 * FP32) if stage.last else 0
-    prefill = at_prompt + transformers_pass(spec, stage, prompt, each) + _dequantized(spec, stage, prompt)
+    kept, unpacked = scratch(spec, stage)
+    prefill = at_prompt + transformers_pass(spec, stage, prompt, each, unpacked)
     growing = _growth(spec, stage)
     decode = whole + transformers_pass(spec, stage, spec.batch, 1) + logits + growing
-    library = library_workspace(spec) + _tails(spec, stage)
+    library = library_workspace(spec) + _tails(spec, stage) + kept
     if prefill > decode:
         peak_at, passing, logits, workspace = "prefill", prefill - whole, 0, library
     else:
@@ -72,24 +73,24 @@ def _tails(spec: Spec, stage: Stage) -> int:
     return tensors * MIB // 2
 
 
-def _dequantized(spec: Spec, stage: Stage, tokens: int) -> int:
-    """Give the largest quantized matrix in 16 bits: kernels for long inputs unpack it.
+def scratch(spec: Spec, stage: Stage) -> tuple[int, int]:
+    """Give what 4-bit kernels take for the largest matrix in 16 bits: kept throughout, and during a product alone.
 
-    So do bitsandbytes' `MatMul4Bit`, AutoAWQ's gemm and ExLlama's reconstruction.
+    ExLlama's kernels for GPTQ keep one buffer of that size (`temp_dq`; GPTQ-Int4 of Qwen2.5-32B and 72B is 273 and 470
+    MiB above its parts, the matrix is 270 and 462 MiB). AutoAWQ's gemm (from 1024 tokens on) and bitsandbytes'
+    `MatMul4Bit` unpack a matrix just before they multiply by it. 8-bit kernels multiply as they are.
     """
     scheme = scheme_of(spec.architecture, spec.weights or "native")
-    if not scheme.quantized or tokens <= _SHORT or scheme.matrices.bits > _UNPACKED:
-        return 0
+    if not scheme.quantized or scheme.matrices.bits > _UNPACKED:
+        return 0, 0
     largest = 0
     for layer, _ in stage.alike:
         for tensor in layer.tensors:
             if tensor.role in QUANTIZED and len(tensor.shape) > 1:
                 _, shape = held(tensor, spec.parallel)
                 largest = max(largest, shape[0] * shape[1])
-    return 2 * largest
+    return (2 * largest, 0) if scheme.matrices.name == "gptq" else (0, 2 * largest)
 
 
-_SHORT = 32
-"""Tokens up to which kernels multiply without unpacking."""
 _UNPACKED = 5
 """Bits up to which weights are unpacked; 8-bit kernels multiply as they are."""

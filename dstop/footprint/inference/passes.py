@@ -38,7 +38,7 @@ def compute_bytes(spec: Spec) -> int:
     return FP32 if weights == "fp32" else 2
 
 
-def transformers_pass(spec: Spec, stage: Stage, tokens: int, sequence: int) -> int:
+def transformers_pass(spec: Spec, stage: Stage, tokens: int, sequence: int, unpacked: int = 0) -> int:
     """Give the widest moment of a layer of Hugging Face transformers without gradients.
 
     Beside what a layer makes, the frames above it keep the embeddings and the layer's input. At the MLP: embeddings,
@@ -50,6 +50,8 @@ def transformers_pass(spec: Spec, stage: Stage, tokens: int, sequence: int) -> i
         stage: its layers.
         tokens: of all sequences in the pass.
         sequence: of one of them; for the score matrix of eager attention.
+        unpacked: bytes of a quantized matrix that is unpacked while it is multiplied by: beside the product of gate and
+            up alone, as down_proj's is.
     """
     size = compute_bytes(spec)
     hidden, ways = spec.architecture.hidden, spec.parallel.tp
@@ -61,7 +63,8 @@ def transformers_pass(spec: Spec, stage: Stage, tokens: int, sequence: int) -> i
             attention += layer.attention.heads / ways * sequence * (2 * size + FP32)
         feed_forward = size * 4 * hidden + _modular_feed_forward(layer.feed_forward, spec, size)
         widest = max(widest, attention, feed_forward)
-    return int(tokens * widest)
+    beside_product = size * 5 * hidden + (widest - size * 4 * hidden) / 3
+    return int(max(tokens * widest, tokens * beside_product + unpacked))
 
 
 def _modular_attention(attention: Attention, spec: Spec) -> float:

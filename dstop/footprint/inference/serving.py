@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dstop.footprint.inference.band import ENGINE, banded
 from dstop.footprint.inference.cache import kv_demand
-from dstop.footprint.inference.engine import batched_tokens, most_sequences, static_share
+from dstop.footprint.inference.engine import batched_tokens, most_sequences, static_share, usable_bytes
 from dstop.footprint.inference.overheads import library_workspace, non_torch, outside
 from dstop.footprint.inference.passes import FP32, Pass, compute_bytes, engine_pass
 from dstop.footprint.weights import weights_bytes
@@ -36,7 +36,7 @@ def serving_parts(spec: Spec, stage: Stage) -> Served:
     taken = profile(spec, stage)
     around = outside(spec, stage)
     cache = kv_demand(spec, stage)
-    usable = spec.gpu_bytes
+    usable = usable_bytes(spec)
     if usable is not None:
         cache = max(_pool(spec, usable, weights, taken), cache // spec.batch)
     parts = Parts(

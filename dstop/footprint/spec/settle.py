@@ -17,6 +17,20 @@ UTILIZATION = {"vllm": 0.9, "sglang": 0.88}
 `mem_fraction_static` (0.88 on cards of 80 GB; it depends on the card)."""
 
 
+def _cache(spec: Spec, framework: str) -> str:
+    """Give the format in which keys and values are cached unless told: the model's 16 bits.
+
+    DeepSeek-V3.2 in vLLM: `fp8_ds_mla` (its `DeepseekV32ForCausalLM` config); DeepSeek-V4's compressed entries: 8 bits.
+    """
+    attention = spec.architecture.layers[0].attention
+    if attention.kind == "compressed":
+        return "fp8"
+    if attention.kind == "mla" and attention.indexer is not None and framework == "vllm":
+        return "fp8_ds_mla"
+    dtype = spec.architecture.dtype
+    return dtype if dtype in {"bf16", "fp16"} else "bf16"
+
+
 def settle(spec: Spec) -> tuple[Spec, tuple[Assumption, ...]]:
     """Give the spec with every field that the arithmetic needs, and the list of what was taken for granted.
 
@@ -45,8 +59,11 @@ def settle(spec: Spec) -> tuple[Spec, tuple[Assumption, ...]]:
     positions = spec.architecture.positions
     length = min(TRAINING_SEQUENCE, positions) if positions else TRAINING_SEQUENCE
     take("sequence", spec.max_model_len or length, f"{spec.max_model_len or length} tokens a sequence")
-    cache = dtype if dtype in {"bf16", "fp16"} else "bf16"
+    framework = str(changes.get("framework") or spec.framework)
+    cache = _cache(spec, framework)
     take("kv_cache", cache, f"keys and values are cached in {cache}")
+    if spec.kv_cache == "fp8" and cache == "fp8_ds_mla":
+        changes["kv_cache"] = cache  # vLLM's name for 8 bits where attention is sparse
     if training:
         weights = str(changes.get("weights") or spec.weights)
         half = weights in {"bf16", "fp16"}
