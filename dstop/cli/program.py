@@ -10,6 +10,7 @@ import click
 from dstop import __version__
 from dstop.cli import INTERRUPTED, terminal
 from dstop.cli.options import explain, request_of, typed, watch_options
+from dstop.cli.recorder_command import recorder
 from dstop.cli.snapshot_command import snapshot
 from dstop.errors import DstopError
 from dstop.settings.values import COLORS, THEMES
@@ -286,6 +287,7 @@ def doctor(sources: tuple[str, ...], **options: object) -> int:
 
 
 dstop.add_command(snapshot)
+dstop.add_command(recorder)
 
 
 @dstop.command("explain")

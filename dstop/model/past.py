@@ -57,3 +57,13 @@ class PastProcess(Value):
     memory_most_bytes: int | None = None
     allocated_most_bytes: int | None = None
     reserved_most_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PastIncident(Value):
+    """A black box that was found while recording; its directory may be gone by now."""
+
+    path: str
+    at_ns: int
+    title: str
+    pid: int | None = None

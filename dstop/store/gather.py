@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from dstop.model.event import Event
     from dstop.model.gpu import Gpu
+    from dstop.model.past import PastIncident
     from dstop.model.process import GpuProcess, ProcessFacts
     from dstop.model.sample import Sample
     from dstop.store.tiers import Tier
@@ -111,6 +112,7 @@ class Gathered:
         self.gpu_points: dict[Bucket, dict[str, GpuSums]] = {}
         self.process_points: dict[Bucket, dict[tuple[str, ProcessName], ProcessSums]] = {}
         self.events: list[Event] = []
+        self.incidents: list[PastIncident] = []
         self.lost_s = 0
         """Seconds that were given up because nothing could be written for too long."""
 
@@ -149,6 +151,7 @@ class Gathered:
             self.process_points.pop(bucket, None)
             self.lost_s += 1
         self.events = self.events[-_MOST_EVENTS:]
+        self.incidents = self.incidents[-_MOST_EVENTS:]
 
 
 _MOST_EVENTS = 10_000

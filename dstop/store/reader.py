@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Self
 
 from dstop.model.event import Event, EventKind
-from dstop.model.past import Past, PastCard, PastPoint, PastProcess
+from dstop.model.past import Past, PastCard, PastIncident, PastPoint, PastProcess
 from dstop.store.connect import connect_to_read
 from dstop.store.tiers import TIERS
 
@@ -123,6 +123,16 @@ class Reader:
             Event(at_ns=at_ns, kind=EventKind(kind), text=text, gpu_index=gpu, pid=pid)
             for at_ns, kind, text, gpu, pid in rows
             if kind in kinds
+        )
+
+    def incidents(self, since_s: int, until_s: int) -> tuple[PastIncident, ...]:
+        """Give the black boxes of a time, oldest first."""
+        rows = self._rows(
+            "SELECT path, at_ns, title, pid FROM incident WHERE at_ns BETWEEN ? AND ? ORDER BY at_ns, path LIMIT ?",
+            (since_s * 10**9, (until_s + 1) * 10**9 - 1),
+        )
+        return tuple(
+            PastIncident(path=path, at_ns=at_ns, title=title, pid=pid) for path, at_ns, title, pid in rows
         )
 
     def _tier(self, since_s: int) -> int:

@@ -17,6 +17,7 @@ from dstop.store.tiers import MOST_BYTES, TIERS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from dstop.model.past import PastIncident
     from dstop.model.sample import Sample
     from dstop.store.gather import Amount, Bucket, ProcessName
     from dstop.store.tiers import Tier
@@ -52,7 +53,7 @@ class Writer:
         wall_ns: Callable[[], int] = time.time_ns,
         steady_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path, self._most_bytes = path, most_bytes
+        self.path, self._most_bytes = path, most_bytes
         self._wall_ns, self._steady_s = wall_ns, steady_s
         self._waiting = Gathered(tiers)
         self._offset_s: float | None = None
@@ -65,14 +66,9 @@ class Writer:
         """Take in one sample and what happened since the one before; nothing is on the disk before `flush`."""
         self._waiting.add(sample, (*self._clock_events(), *events))
 
-    def note_incident(self, path: str, at_ns: int, title: str, pid: int | None) -> None:
-        """Write down where an incident lies.
-
-        Raises:
-            sqlite3.Error: it cannot be written.
-        """
-        if self._file is not None:
-            self._file.execute(statements.INCIDENT, (path, at_ns, title, pid))
+    def note(self, incidents: Iterable[PastIncident]) -> None:
+        """Take in where black boxes lie; one that is known already stays as it is."""
+        self._waiting.incidents.extend(incidents)
 
     def flush(self) -> bool:
         """Write what waits.
@@ -89,7 +85,7 @@ class Writer:
             if is_damage(error):
                 self._begin_anew()
             else:
-                self.trouble = f"the recording {self._path} cannot be written: {error}"
+                self.trouble = f"the recording {self.path} cannot be written: {error}"
             return self._keep()
         self.trouble = None
         self._waiting = Gathered(self._waiting.tiers)
@@ -105,21 +101,21 @@ class Writer:
 
     def _open(self) -> sqlite3.Connection | None:
         try:
-            return connect(self._path)
+            return connect(self.path)
         except sqlite3.Error as error:
             if not is_damage(error):
-                self.trouble = f"the recording {self._path} cannot be opened: {error}"
+                self.trouble = f"the recording {self.path} cannot be opened: {error}"
                 return None
         self._begin_anew()
         try:
-            return connect(self._path)
+            return connect(self.path)
         except sqlite3.Error as error:
-            self.trouble = f"the recording {self._path} cannot be opened: {error}"
+            self.trouble = f"the recording {self.path} cannot be opened: {error}"
             return None
 
     def _begin_anew(self) -> None:
         """Set a damaged file aside: what is in it may still be saved by hand, and recording goes on."""
-        aside = set_aside(self._path)
+        aside = set_aside(self.path)
         text = f"the recording was damaged: it was set aside as {aside}, and begun anew"
         self._waiting.events.append(Event(at_ns=self._wall_ns(), kind=EventKind.RECORDING, text=text))
         self.trouble = text
@@ -197,6 +193,8 @@ def _put(file: sqlite3.Connection, waiting: Gathered) -> None:
             for (card, name), sums in waiting.process_points.get(bucket, {}).items()
         ]
         file.executemany(statements.PROCESS_POINT, inner)
+    for incident in waiting.incidents:
+        file.execute(statements.INCIDENT, (incident.path, incident.at_ns, incident.title, incident.pid))
     for event in waiting.events:
         known = (event.at_ns, event.kind.value, event.text, event.gpu_index, event.pid)
         file.execute(statements.EVENT, (*known, SAME_EVENT_NS))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from dstop.errors import StoreError
 from dstop.model.event import Event, EventKind
+from dstop.model.past import PastIncident
 from dstop.store.connect import connect, default_file
 from dstop.store.prune import bytes_in_use
 from dstop.store.reader import Reader
@@ -293,6 +294,19 @@ def test_processes_are_remembered_with_what_they_held(tmp_path):
     assert (found.pid, found.command, found.user) == (facts.pid, facts.command, facts.user)
     assert (found.memory_most_bytes, found.allocated_most_bytes) == (30 * GIB, 20 * GIB)
     assert (found.first_s, found.last_s) == (T0, T0)
+
+
+def test_black_boxes_are_remembered_once(tmp_path):
+    """Where an incident lies is kept beyond the incident itself, however often it is found."""
+    clock = Clock()
+    writer = clock.writer(tmp_path / "r")
+    incident = PastIncident(path="/incidents/a", at_ns=T0 * 10**9, title="out of memory", pid=7)
+    for _ in range(2):
+        writer.note([incident])
+        assert writer.flush()
+    with Reader(str(tmp_path / "r")) as reader:
+        assert reader.incidents(T0, T0) == (incident,)
+        assert reader.incidents(T0 + 1, T0 + 2) == ()
 
 
 def test_a_silent_card_is_no_zero(tmp_path):
