@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,9 @@ class Stage(Value):
     @property
     def alike(self) -> tuple[tuple[Layer, int], ...]:
         """Its layers, each kind once with how many there are; work per layer is done once for each kind."""
-        counts: dict[int, list[Layer]] = {}
-        for layer in (*self.layers, *self.next_token):
-            counts.setdefault(id(layer), []).append(layer)
-        return tuple((layers[0], len(layers)) for layers in counts.values())
+        layers = (*self.layers, *self.next_token)
+        by_id = dict(zip(map(id, layers), layers, strict=True))
+        return tuple((by_id[key], many) for key, many in Counter(map(id, layers)).items())
 
     @property
     def first(self) -> bool:
