@@ -2,53 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dstop.errors import PlanError
-from dstop.footprint.architecture.values import Architecture, Attention, Layer, Mlp, Tensor
+from dstop.footprint.architecture.families import READERS
+from dstop.footprint.architecture.fields import Fields
+from dstop.footprint.architecture.modality import text_part
+from dstop.footprint.architecture.quantization import read_quantization
+from dstop.footprint.spec.fields import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from dstop.footprint.architecture.values import Architecture
+
+DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "auto": "bf16"}
 
 
 def read_config(config: Mapping[str, Any], name: str | None = None) -> Architecture:
     """Read the dictionary of a config.json.
 
+    Args:
+        config: as published: `model_type` says which family reads it.
+        name: what the user or the catalog calls the model; else its `architectures` entry.
+
     Raises:
         PlanError: the architecture is not known, or a field is missing, of another kind or absurd; it names the field.
     """
-    family = config.get("model_type")
-    if family != "llama":
-        raise PlanError(f"model: {family!r} is not known yet", fix="use a Llama config")
-    hidden, vocab, heads = config["hidden_size"], config["vocab_size"], config["num_attention_heads"]
-    kv, width = config.get("num_key_value_heads", heads), config["intermediate_size"]
-    size = config.get("head_dim") or hidden // heads
-    tensors = (
-        Tensor(name="q_proj", shape=(heads * size, hidden), role="attention", split="column"),
-        Tensor(name="k_proj", shape=(kv * size, hidden), role="attention", split="kv", heads=kv),
-        Tensor(name="v_proj", shape=(kv * size, hidden), role="attention", split="kv", heads=kv),
-        Tensor(name="o_proj", shape=(hidden, heads * size), role="attention", split="row"),
-        Tensor(name="gate_proj", shape=(width, hidden), role="mlp", split="column"),
-        Tensor(name="up_proj", shape=(width, hidden), role="mlp", split="column"),
-        Tensor(name="down_proj", shape=(hidden, width), role="mlp", split="row"),
-        Tensor(name="input_layernorm", shape=(hidden,), role="norm"),
-        Tensor(name="post_attention_layernorm", shape=(hidden,), role="norm"),
+    text = text_part(config)
+    fields = Fields(text)
+    family = fields.word("model_type")
+    if not family:
+        raise PlanError("model: the config has no model_type", fix="use a config.json as it was published")
+    reader = READERS.get(family)
+    if reader is None:
+        raise PlanError(
+            f"model: no reader for model_type {shown(family)}",
+            fix=f"dstop knows {', '.join(sorted(READERS))}",
+        )
+    module = import_module(f"dstop.footprint.architecture.families.{reader}")
+    model: Architecture = module.read(fields, family)
+    model = replace(
+        model, name=name or _class_name(config) or family, family=family, dtype=_dtype(fields, config)
     )
-    layer = Layer(
-        attention=Attention(kind="gqa", heads=heads, kv_heads=kv, head_dim=size, value_dim=size),
-        feed_forward=Mlp(width=width),
-        tensors=tensors,
-    )
-    tied = bool(config.get("tie_word_embeddings", False))
-    head = () if tied else (Tensor(name="lm_head", shape=(vocab, hidden), role="head", split="vocab"),)
-    return Architecture(
-        name=name or "LlamaForCausalLM",
-        family="llama",
-        hidden=hidden,
-        vocab=vocab,
-        layers=(layer,) * config["num_hidden_layers"],
-        embedding=(Tensor(name="embed_tokens", shape=(vocab, hidden), role="embedding", split="vocab"),),
-        output=(Tensor(name="norm", shape=(hidden,), role="norm"), *head),
-        tied=tied,
-        positions=config.get("max_position_embeddings"),
-    )
+    said = text.get("quantization_config", config.get("quantization_config"))
+    return model if said is None else replace(model, quantization=read_quantization(said, model))
+
+
+def _class_name(config: Mapping[str, Any]) -> str:
+    names = config.get("architectures")
+    if isinstance(names, list | tuple) and names and isinstance(names[0], str):
+        return "".join(char for char in names[0][:80] if char.isprintable())
+    return ""
+
+
+def _dtype(fields: Fields, config: Mapping[str, Any]) -> str:
+    """Give the dtype of the files; bf16 where it is not said, as every engine of today takes it."""
+    said = fields.word("torch_dtype", "dtype") or Fields(config).word("torch_dtype", "dtype")
+    said = said.removeprefix("torch.")
+    if said and said not in DTYPES:
+        raise PlanError(f"torch_dtype: {shown(said)} is not known", fix=f"one of {', '.join(DTYPES)}")
+    return DTYPES.get(said, "bf16")

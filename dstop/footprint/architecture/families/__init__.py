@@ -1,0 +1,41 @@
+"""Who reads which `model_type`: one file a family, imported when a config names it."""
+
+from __future__ import annotations
+
+READERS = {
+    "cohere": "cohere",
+    "cohere2": "cohere",
+    "deepseek": "deepseek",
+    "deepseek_v2": "mla",
+    "deepseek_v3": "mla",
+    "deepseek_v32": "mla",
+    "deepseek_v4": "deepseek_v4",
+    "glm_moe_dsa": "mla",
+    "kimi_k2": "mla",
+    "gemma": "gemma",
+    "gemma2": "gemma",
+    "gemma3_text": "gemma",
+    "glm4_moe": "deepseek",
+    "gpt2": "gpt2",
+    "gpt_neox": "gpt_neox",
+    "gpt_oss": "gpt_oss",
+    "granite": "llama",
+    "llama": "llama",
+    "mistral": "llama",
+    "mixtral": "mixtral",
+    "olmo": "olmo",
+    "olmo2": "olmo",
+    "olmo3": "olmo",
+    "olmoe": "olmo",
+    "opt": "opt",
+    "phi": "phi",
+    "phi3": "phi",
+    "qwen2": "qwen",
+    "qwen2_moe": "qwen",
+    "qwen3": "qwen",
+    "qwen3_moe": "qwen",
+    "seed_oss": "qwen",
+    "smollm3": "llama",
+    "starcoder2": "starcoder",
+}
+"""`model_type` -> module of this package with `read(fields, family)`."""
