@@ -1,4 +1,4 @@
-"""A model of which only the size is known: the dense Llama shape that has so many parameters. An assumption, and named one."""
+"""A model of which only the size is known: a dense Llama of so many parameters, and named an assumption."""
 
 from __future__ import annotations
 

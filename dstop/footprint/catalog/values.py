@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dstop.model.value import Value
+
+if TYPE_CHECKING:
+    from dstop.footprint.spec.values import Checkpointing
+    from dstop.model.footprint import Footprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -81,7 +86,7 @@ class Server(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Tier(Value):
-    """A tier of the sizing guide: its ranges are claims of that text, never ours."""
+    """A tier of the sizing guide: its ranges are claims of that text, never ours. Bytes are its GB, 1e9 each."""
 
     name: str
     """`DeepSeek-Lite`."""
@@ -89,20 +94,64 @@ class Tier(Value):
     low_parameters: float
     high_parameters: float | None
     """None: no upper end (100 B and more)."""
+    like: str
+    """The model that the guide compares with."""
+    sequence: int
+    """Tokens of a sequence of that model: the guide names none."""
     training_low_bytes: int
     """Per GPU."""
-    training_high_bytes: int | None
+    training_high_bytes: int
     training_batch: int | None
     training_gpus: int
     inference_low_bytes: int | None
+    """None where the guide only counts cards."""
     inference_high_bytes: int | None
     inference_gpus: int
     sample: str
-    """The guide's own example: `4 GPUs, about 32 GB each, fp16`."""
-    sample_bytes: int | None
+    """The guide's own example: `4 GPUs, 3D parallelism, fp16: about 32 GB each`."""
+    sample_bytes: int
+    """Per GPU."""
     sample_gpus: int
+    sample_dtype: str
+    sample_zero: int | None = None
+    """The ZeRO stage that the example names; None where it names none."""
+    checkpointing: Checkpointing
+    """`none`, `selective` or `full`, as its techniques say."""
+    cards: str
+    """What the guide recommends."""
     claims: tuple[str, ...]
     """What the guide says of its techniques."""
     notes: tuple[str, ...]
-    """Where arithmetic contradicts it, with the figures."""
-    source: str
+    """What is known about it and is no arithmetic."""
+
+    def implied_bytes_per_parameter(self, parameters: float) -> float:
+        """Give what the guide's example comes to: bytes on all its GPUs over the parameters, activations and all."""
+        return self.sample_bytes * self.sample_gpus / parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class TierEnd(Value):
+    """One end of a tier's range of sizes: the guide's figures beside arithmetic for a dense Llama of that size."""
+
+    parameters: float
+    training: Footprint
+    """Of the guide's example: its GPUs, its batch, states sharded over all of them (ZeRO stage 3)."""
+    inference: Footprint
+    """Weights in 16 bits over the guide's GPUs, one sequence."""
+    implied_bytes_per_parameter: float
+    """By the guide's example, on all its GPUs."""
+    states_bytes_per_parameter: float
+    """By arithmetic: weights, gradients, fp32 master copy and both moments."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class TierReport(Value):
+    """A tier beside arithmetic: what the guide says, what follows, and where the two cannot both be right."""
+
+    tier: Tier
+    ends: tuple[TierEnd, ...]
+    """The low end of its sizes and, where there is one, the high end."""
+    contradictions: tuple[str, ...]
+    """One sentence each, with the figures of both sides; empty when the guide's figures are possible."""
+    remarks: tuple[str, ...]
+    """Where the guide is generous or leaves something open; its figures are possible all the same."""
