@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.footprint.inference.cache import kv_demand
-from dstop.footprint.inference.engine import batched_tokens, most_sequences, static_share, usable_bytes
+from dstop.footprint.inference.defaults import batched_tokens, most_sequences, static_share, usable_bytes
 from dstop.footprint.scheme import scheme_of
 from dstop.footprint.stages import stages_of
 from dstop.model.footprint import Assumption

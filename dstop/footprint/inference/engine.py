@@ -1,15 +1,12 @@
-"""What serving engines make of the weights while they load, and the sizes that they take unless told."""
+"""What serving engines make of the weights while they load."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dstop.errors import PlanError
 from dstop.footprint.allocator import unsplit, unsplit_equal
 from dstop.footprint.sharding import held
-from dstop.footprint.spec.settle import UTILIZATION
-from dstop.units import GIB, MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -102,79 +99,3 @@ def rotary_table(architecture: Architecture) -> int:
     attention = architecture.layers[0].attention
     width = attention.rope_dim or attention.head_dim
     return (architecture.positions or 0) * width * 2
-
-
-_ROOMY, _MIDDLE = 70 * GIB, 35 * GIB
-"""Cards by which engines choose their defaults: 80 GB and more; up to 60 GB or so."""
-
-
-def usable_bytes(spec: Spec) -> int | None:
-    """Give what CUDA calls the total of the card, of which engines take their share; None without a card.
-
-    It is less than NVML's by what the driver keeps; a card that the catalog does not have is taken as it was given.
-    """
-    if spec.gpu_bytes is None or spec.gpu is None:
-        return spec.gpu_bytes
-    from dstop.footprint.catalog.hardware import find_gpu  # noqa: PLC0415 - the catalog only for names
-
-    try:
-        kept = find_gpu(spec.gpu).reserved_bytes
-    except PlanError:
-        kept = 0
-    return spec.gpu_bytes - kept
-
-
-def batched_tokens(spec: Spec) -> int:
-    """Give the most tokens of one forward pass.
-
-    Unsaid: vLLM's `max_num_batched_tokens` is 8192 on cards of 70 GiB and more (not A100) and 2048 below
-    (`EngineArgs.get_batch_defaults`); SGLang's `chunked_prefill_size` is 8192 on cards of 60 GB and more, 4096 from
-    35 GB on, 2048 below (`ServerArgs`); llama.cpp's `n_ubatch` is 512. Without a card: of the large one.
-    Hugging Face computes the whole prompt at once: batch x sequence.
-    """
-    if spec.framework == "llama.cpp":
-        return min(UBATCH, spec.max_num_batched_tokens or UBATCH)
-    if spec.max_num_batched_tokens is not None:
-        return spec.max_num_batched_tokens
-    if spec.framework not in {"vllm", "sglang"}:
-        return spec.batch * (spec.sequence or 0)
-    card = spec.gpu_bytes or _ROOMY
-    if spec.framework == "vllm":
-        return 8192 if card >= _ROOMY and "a100" not in (spec.gpu or "").lower() else 2048
-    return 8192 if card >= _ROOMY else 4096 if card >= _MIDDLE else 2048
-
-
-def most_sequences(spec: Spec) -> int:
-    """Give the most sequences of one forward pass.
-
-    Unsaid: vLLM's `max_num_seqs` is 1024 on cards of 70 GiB and more (not A100) and 256 below.
-    """
-    if spec.framework not in {"vllm", "sglang"}:
-        return spec.batch
-    if spec.max_num_seqs is not None:
-        return spec.max_num_seqs
-    large = (spec.gpu_bytes or 0) >= _ROOMY and "a100" not in (spec.gpu or "").lower()
-    return 1024 if spec.framework == "vllm" and large else 256
-
-
-def static_share(spec: Spec, usable: int) -> float:
-    """Give the share of the card that an engine takes for weights and cache.
-
-    Unsaid: vLLM's 0.9; SGLang keeps back 512 MiB, 1.5 MiB for each token of a prefill chunk, 2 MiB for each sequence
-    of the largest graph and 128 MiB for each GPU of tp x pp, and at least 10 GiB on cards of more than 60 GiB
-    (`ServerArgs._handle_gpu_memory_settings`).
-    """
-    if spec.gpu_memory_utilization is not None:
-        return spec.gpu_memory_utilization
-    if spec.framework == "vllm":
-        return UTILIZATION["vllm"]
-    kept = 512 + 1.5 * max(2048, batched_tokens(spec)) + 2 * _largest_graph(usable)
-    kept += spec.parallel.tp * spec.parallel.pp * 128
-    if usable > 60 * GIB:
-        kept = max(kept, 10 * 1024)
-    return max(0.0, 1 - kept * MIB / usable)
-
-
-def _largest_graph(usable: int) -> int:
-    """SGLang's `cuda_graph_max_bs`: 8 on cards below 35 GB, 80 below 60, 256 above (with a few GPUs)."""
-    return 8 if usable < _MIDDLE else 80 if usable < 60 * GIB else 256

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dstop.footprint.inference.band import EXPECTED_SLACK, TRANSFORMERS, banded
 from dstop.footprint.inference.cache import kv_demand, token_bytes
-from dstop.footprint.inference.engine import batched_tokens
+from dstop.footprint.inference.defaults import batched_tokens
 from dstop.footprint.inference.overheads import library_workspace, outside
 from dstop.footprint.inference.passes import FP32, compute_bytes, transformers_pass
 from dstop.footprint.scheme import QUANTIZED, scheme_of

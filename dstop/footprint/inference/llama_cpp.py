@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dstop.footprint.inference.band import ENGINE, banded
 from dstop.footprint.inference.cache import kv_demand
-from dstop.footprint.inference.engine import batched_tokens
+from dstop.footprint.inference.defaults import batched_tokens
 from dstop.footprint.inference.overheads import outside
 from dstop.footprint.inference.passes import FP32
 from dstop.footprint.weights import weights_bytes

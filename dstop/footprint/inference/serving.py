@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dstop.footprint.inference.band import ENGINE, banded
 from dstop.footprint.inference.cache import kv_demand
-from dstop.footprint.inference.engine import batched_tokens, most_sequences, static_share, usable_bytes
+from dstop.footprint.inference.defaults import batched_tokens, most_sequences, static_share, usable_bytes
 from dstop.footprint.inference.overheads import library_workspace, non_torch, outside
 from dstop.footprint.inference.passes import Pass, compute_bytes, engine_pass
 from dstop.footprint.weights import weights_bytes
@@ -40,7 +40,8 @@ def serving_parts(spec: Spec, stage: Stage) -> Served:
     cache = kv_demand(spec, stage)
     usable = usable_bytes(spec)
     if usable is not None:
-        cache = max(_pool(spec, usable, weights, taken), cache // spec.batch)
+        before = usable - outside(spec, stage, with_graphs=False).expected_bytes
+        cache = max(_pool(spec, usable, before, taken) - weights, cache // spec.batch)
     parts = Parts(
         weights_bytes=weights,
         kv_cache_bytes=cache,
@@ -52,12 +53,12 @@ def serving_parts(spec: Spec, stage: Stage) -> Served:
     return banded(spec, parts, around, ENGINE, "serving")
 
 
-def _pool(spec: Spec, usable: int, weights: int, taken: Pass) -> int:
-    """Give the bytes that an engine leaves for the cache."""
+def _pool(spec: Spec, usable: int, before: int, taken: Pass) -> int:
+    """Give the bytes that an engine has for weights and cache; `before` is what is free when it begins to load."""
     share = static_share(spec, usable)
     if spec.framework == "vllm":
-        return int(share * usable) - weights - taken.total_bytes - non_torch(spec)
-    return int(share * usable) - weights
+        return int(share * usable) - taken.total_bytes - non_torch(spec)
+    return int(share * before)
 
 
 def profile(spec: Spec, stage: Stage) -> Pass:
