@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class GpuScreen(TextScreen):
     """Everything one card says, and why it does not say the rest."""
 
-    KEYS = (("Esc", "back"), ("← →", "other GPU"), ("↑↓", "scroll"), ("q", "quit"))
+    KEYS = (("Esc", "back"), ("← →", "other GPU"), ("t", "recorded"), ("↑↓", "scroll"), ("q", "quit"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "other(-1)", show=False),
         Binding("right,l", "other(1)", show=False),
+        Binding("t", "past", show=False),
     ]
 
     def __init__(self, index: int) -> None:
@@ -48,6 +49,13 @@ class GpuScreen(TextScreen):
         if gpu is None or frame is None:
             return [fit_line(((" this GPU is not in the machine any more", "bad"),), width)]
         return gpu_detail_lines(frame, gpu, width, self.dstop.look)
+
+    def action_past(self) -> None:
+        """Show what the flight recorder has of it."""
+        from dstop.ui.screens.past import PastScreen  # noqa: PLC0415 - only when it is wanted
+
+        if self.gpu is not None:
+            self.app.push_screen(PastScreen(self.gpu))
 
     def action_other(self, step: int) -> None:
         """Go to the card before or after."""
