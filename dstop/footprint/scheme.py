@@ -127,25 +127,29 @@ def _rest(said: Quantization, plain: Format) -> Format:
 
 def _stored(said: Quantization) -> Format:
     """Read `quantization_config` as a format: bits, and the block that shares a scale."""
-    method = said.method
+    method, bits, group = said.method, said.bits, said.group
+    named = method if method in {"mxfp4", "nvfp4"} else ""
+    if method == "bitsandbytes":
+        named = "int8" if bits >= _BYTE else "nf4-dq" if said.twice else "nf4"
+    elif method == "compressed-tensors" and (bits, group) == _NVFP4:
+        named = "nvfp4"
+    if named:
+        return MATRICES[named]
     if method == "fp8" and said.block is not None:
         return blocked("fp8", 8, 32, said.block)
-    if method == "bitsandbytes":
-        return MATRICES["nf4" if said.bits < 8 else "int8"]  # noqa: PLR2004 - load_in_4bit or load_in_8bit
-    if method in {"mxfp4", "nvfp4"}:
-        return MATRICES[method]
     if method in {"gptq", "awq"}:
-        return blocked(method, said.bits, 16 + said.bits, (1, said.group or GROUP_OF_ALL))
-    if method == "compressed-tensors" and said.bits < 8:  # noqa: PLR2004 - packed into int32, with a scale a group
-        zero = said.bits if said.zero_points else 0
-        return blocked(method, said.bits, 16 + zero, (1, said.group or GROUP_OF_ALL))
-    if said.bits >= 8:  # noqa: PLR2004 - fp8 or int8, a scale a channel
-        return Format(name=method, bits=said.bits, scale_bits=32)
+        return blocked(method, bits, 16 + bits, (1, group))
+    if method == "compressed-tensors" and bits < _BYTE:
+        return blocked(method, bits, 16 + (bits if said.zero_points else 0), (1, group))
+    if bits >= _BYTE:  # fp8 or int8, a scale a channel
+        return Format(name=method, bits=bits, scale_bits=32)
     raise PlanError(
-        f"model: quantization method {method!r} with {said.bits:g} bits is not known",
+        f"model: quantization method {method!r} with {bits:g} bits is not known",
         fix='say how the weights are stored: "weights": "int4", or their average such as "4.5bpw"',
     )
 
 
-GROUP_OF_ALL = 0
-"""GPTQ's `group_size: -1`: one scale for a whole row."""
+_BYTE = 8
+"""Bits from which on weights are not packed."""
+_NVFP4 = (4, 16)
+"""Bits and group by which compressed-tensors' NVFP4 is known."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.footprint.architecture.values import alike
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ class Stage(Value):
     @property
     def alike(self) -> tuple[tuple[Layer, int], ...]:
         """Its layers, each kind once with how many there are; work per layer is done once for each kind."""
-        layers = (*self.layers, *self.next_token)
-        by_id = dict(zip(map(id, layers), layers, strict=True))
-        return tuple((by_id[key], many) for key, many in Counter(map(id, layers)).items())
+        return alike((*self.layers, *self.next_token))
 
     @property
     def first(self) -> bool:

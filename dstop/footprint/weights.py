@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dstop.footprint.architecture.values import alike
 from dstop.footprint.gguf import share_of_more
 from dstop.footprint.inference.engine import engine_weights, pad_vocabulary, unsplit_weights
 from dstop.footprint.scheme import scheme_of
@@ -51,12 +52,8 @@ def checkpoint_bytes(spec: Spec) -> int | None:
     scheme = scheme_of(architecture, spec.weights or "native")
     whole = replace(spec.parallel, tp=1, ep=1, etp=1)
     total = _bytes((*architecture.embedding, *architecture.output), scheme, whole, architecture)
-    layers = (*architecture.layers, *(() if scheme.mix else architecture.next_token))
-    sizes: dict[int, float] = {}
-    for layer in layers:
-        if id(layer) not in sizes:
-            sizes[id(layer)] = _bytes(layer.tensors, scheme, whole, architecture)
-        total += sizes[id(layer)]
+    for layer, many in alike((*architecture.layers, *(() if scheme.mix else architecture.next_token))):
+        total += many * _bytes(layer.tensors, scheme, whole, architecture)
     if architecture.next_token and not scheme.mix:
         copied = tuple(
             tensor

@@ -95,7 +95,8 @@ def _bitsandbytes(said: Mapping[str, Any], model: Architecture) -> Quantization:
     four = switch(said, "load_in_4bit", prefix=prefix) or switch(said, "_load_in_4bit", prefix=prefix)
     skipped = skipped_modules(said.get("llm_int8_skip_modules"), model)
     if four:
-        return Quantization(method="bitsandbytes", bits=4, group=64, skipped=skipped)
+        twice = switch(said, "bnb_4bit_use_double_quant", prefix=prefix) is True
+        return Quantization(method="bitsandbytes", bits=4, group=64, twice=twice, skipped=skipped)
     return Quantization(method="bitsandbytes", bits=8, skipped=skipped)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
@@ -125,6 +126,12 @@ class Layer(Value):
     """Names of matrices that hold several projections in one (`qkv_proj`, `gate_up_proj`, `c_attn`)."""
 
 
+def alike(layers: tuple[Layer, ...]) -> tuple[tuple[Layer, int], ...]:
+    """Give each kind of layer once, with how many there are: work per layer is done once for each kind."""
+    by_id = dict(zip(map(id, layers), layers, strict=True))
+    return tuple((by_id[key], many) for key, many in Counter(map(id, layers)).items())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Quantization(Value):
     """What `quantization_config` of the checkpoint says."""
@@ -138,6 +145,8 @@ class Quantization(Value):
     """Rows and columns that share a scale (DeepSeek: 128 x 128)."""
     zero_points: bool = False
     """Asymmetric: a zero point is kept beside each scale."""
+    twice: bool = False
+    """bitsandbytes: the scales are quantized too (`bnb_4bit_use_double_quant`)."""
     experts_only: bool = False
     """Only routed experts are in this format (gpt-oss, DeepSeek-V4); the rest is in `rest`."""
     rest: str = ""
@@ -179,15 +188,17 @@ class Architecture(Value):
     def total_parameters(self) -> int:
         """As published: without the multi-token-prediction modules."""
         around = sum(tensor.parameters for tensor in (*self.embedding, *self.output))
-        return around + sum(tensor.parameters for layer in self.layers for tensor in layer.tensors)
+        return around + sum(
+            many * sum(tensor.parameters for tensor in layer.tensors) for layer, many in alike(self.layers)
+        )
 
     @property
     def active_parameters(self) -> int:
         """What one token passes through: all but the experts that it is not routed to."""
         idle = 0
-        for layer in self.layers:
+        for layer, many in alike(self.layers):
             if isinstance(layer.feed_forward, Experts):
                 experts = layer.feed_forward
                 held = sum(tensor.parameters for tensor in layer.tensors if tensor.role == "expert")
-                idle += held - held * experts.per_token // experts.routed
+                idle += many * (held - held * experts.per_token // experts.routed)
         return self.total_parameters - idle
