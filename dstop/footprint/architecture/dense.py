@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 from dstop.footprint.architecture.heads import read_heads
 from dstop.footprint.architecture.parts import embedding, gated, head, linear, norm, projections, stack
-from dstop.footprint.architecture.values import Architecture, Attention, Layer, Mlp
+from dstop.footprint.architecture.values import Architecture, Attention, Layer, Mlp, Tensor
 from dstop.footprint.architecture.windows import read_windows
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
     from dstop.footprint.architecture.fields import Fields
     from dstop.footprint.architecture.heads import Heads
-    from dstop.footprint.architecture.values import Tensor
 
 PRE_NORMS = ("input_layernorm", "post_attention_layernorm")
 
@@ -147,6 +146,10 @@ def around(fields: Fields, style: Style, hidden: int, layers: tuple[Layer, ...])
 def _qk_norms(style: Style, heads: Heads) -> tuple[Tensor, ...]:
     if style.qk_norm == "head":
         return (*norm("q_norm", heads.size), *norm("k_norm", heads.size))
-    if style.qk_norm in {"whole", "heads"}:
+    if style.qk_norm == "whole":
         return (*norm("q_norm", heads.count * heads.size), *norm("k_norm", heads.kv * heads.size))
+    if style.qk_norm == "heads":
+        queries = Tensor(name="q_norm", shape=(heads.count, heads.size), role="norm", split="column")
+        keys = Tensor(name="k_norm", shape=(heads.kv, heads.size), role="norm", split="kv", heads=heads.kv)
+        return (queries, keys)
     return ()

@@ -183,6 +183,8 @@ class Architecture(Value):
     norm: Literal["rms", "layer"] = "rms"
     residual_dropout: float = 0.0
     embedding_dropout: float = 0.0
+    notes: tuple[str, ...] = ()
+    """What is not verified of it, from the catalog: assumptions of every plan of this model."""
 
     @property
     def total_parameters(self) -> int:

@@ -1,4 +1,4 @@
-"""Llama, Mistral, Granite, SmolLM3. Source: transformers, modeling_llama.py, modeling_mistral.py, modeling_granite.py."""
+"""Llama, Mistral, Granite, SmolLM3. Source: transformers, modeling_llama.py and its likes."""
 
 from __future__ import annotations
 
