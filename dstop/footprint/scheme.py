@@ -57,7 +57,7 @@ class Scheme(Value):
             return gguf_format(self.mix, tensor, more=more, tied=tied)
         if tensor.dtype is not None and tensor.dtype in PLAIN:
             return PLAIN[tensor.dtype]
-        if tensor.role not in QUANTIZED or len(tensor.shape) < 2 or self._skips(tensor):  # noqa: PLR2004 - vectors
+        if tensor.role not in QUANTIZED or len(tensor.shape) < 2 or (self.skipped and self._skips(tensor)):  # noqa: PLR2004 - vectors
             return self.plain
         if self.experts is not None and tensor.role == "expert":
             return self.experts

@@ -23,11 +23,13 @@ class Stage(Value):
     layers: tuple[Layer, ...]
     next_token: tuple[Layer, ...] = ()
     """Multi-token-prediction modules, on the last stage, where they are trained or served."""
+    kinds: tuple[tuple[Layer, int], ...] = ()
+    """`alike`, where it has been counted before."""
 
     @property
     def alike(self) -> tuple[tuple[Layer, int], ...]:
         """Its layers, each kind once with how many there are; work per layer is done once for each kind."""
-        return alike((*self.layers, *self.next_token))
+        return self.kinds or alike((*self.layers, *self.next_token))
 
     @property
     def first(self) -> bool:
@@ -75,7 +77,13 @@ def stages_of(spec: Spec) -> tuple[Stage, ...]:
         stop = start + each + (index < more)
         last = index == count - 1
         stages.append(
-            Stage(index=index, count=count, layers=layers[start:stop], next_token=extra if last else ())
+            Stage(
+                index=index,
+                count=count,
+                layers=layers[start:stop],
+                next_token=extra if last else (),
+                kinds=alike((*layers[start:stop], *(extra if last else ()))),
+            )
         )
         start = stop
     return tuple(stages)

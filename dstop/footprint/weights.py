@@ -48,8 +48,20 @@ def checkpoint_bytes(spec: Spec) -> int | None:
 
     DeepSeek-V3's files carry a copy of both in each of those layers (its README_WEIGHTS); llama.cpp's leave them out.
     """
+    architecture, weights = spec.architecture, spec.weights or "native"
+    if _counted and _counted[0][0] is architecture and _counted[0][1] == weights:
+        return _counted[0][2]
+    total = _files(spec, scheme_of(architecture, weights))
+    _counted[:] = [(architecture, weights, total)]
+    return total
+
+
+_counted: list[tuple[Architecture, str, int]] = []
+"""The last files that were counted: a search over layouts asks for the same ones each time."""
+
+
+def _files(spec: Spec, scheme: Scheme) -> int:
     architecture = spec.architecture
-    scheme = scheme_of(architecture, spec.weights or "native")
     whole = replace(spec.parallel, tp=1, ep=1, etp=1)
     total = _bytes((*architecture.embedding, *architecture.output), scheme, whole, architecture)
     for layer, many in alike((*architecture.layers, *(() if scheme.mix else architecture.next_token))):

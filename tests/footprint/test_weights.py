@@ -141,3 +141,16 @@ def test_wide_matrices_take_the_end_of_their_segment_with_them(dense, serve):
     assert _weights(serve(architecture)) - parameters == 2 * 2**20
     padded = 2 * 2 * 24 * 256
     assert _weights(serve(architecture, framework="vllm")) - parameters - padded == 0
+
+
+def test_files_are_counted_anew_for_another_format_or_model(dense, latent, serve):
+    """The last answer is remembered, and only given to the same question."""
+    first, other = dense(), latent()
+    sizes = [
+        checkpoint_bytes(serve(model, weights=how)) for model in (first, other) for how in ("bf16", "int8")
+    ]
+    again = [
+        checkpoint_bytes(serve(model, weights=how)) for model in (first, other) for how in ("bf16", "int8")
+    ]
+    assert sizes == again
+    assert len(set(sizes)) == 4

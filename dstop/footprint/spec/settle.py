@@ -54,7 +54,9 @@ def settle(spec: Spec) -> tuple[Spec, tuple[Assumption, ...]]:
     dtype = spec.architecture.dtype
     if spec.lora is not None:
         take("weights", spec.lora.base, f"frozen weights in {spec.lora.base}, as the adapter's base says")
-    take("weights", dtype if training else "native", f"weights as in the checkpoint ({dtype})", "config")
+    said = spec.architecture.quantization
+    stored = dtype if training or said is None else said.method
+    take("weights", dtype if training else "native", f"weights as in the checkpoint ({stored})", "config")
     take("attention", "sdpa", "attention that keeps no score matrix (SDPA or flash)")
     positions = spec.architecture.positions
     length = min(TRAINING_SEQUENCE, positions) if positions else TRAINING_SEQUENCE
