@@ -123,8 +123,10 @@ def _source() -> Source:
 
 def _live(guests: LiveGuests, wanted: Sequence[ProcessId], settings: Settings, config: str | None) -> None:
     from dstop.cli.options import filter_of  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.monitor.expectations import Expectations  # noqa: PLC0415 - as above
     from dstop.settings.save import save  # noqa: PLC0415 - a verb loads what it needs
     from dstop.sources.procfs.hands import HostHands  # noqa: PLC0415 - as above
+    from dstop.sources.procfs.reach import HostReach  # noqa: PLC0415 - as above
     from dstop.ui.live import run_live  # noqa: PLC0415 - as above
     from dstop.view.arrange import View  # noqa: PLC0415 - as above
 
@@ -144,6 +146,7 @@ def _live(guests: LiveGuests, wanted: Sequence[ProcessId], settings: Settings, c
         view,
         hands=HostHands(),
         guests=guests,
+        expectations=Expectations(HostReach(), ask=guests.facts, of_user=settings.footprint, defer=1),
         open_pids=tuple(wanted),
         save=keep,
     )

@@ -44,6 +44,7 @@ _OPTIONS = (
         "-p", "--pid", multiple=True, metavar="PID", help="This process; repeat it, or part by commas."
     ),
     click.option("-f", "--filter", metavar="FILTER", help="Processes such as 'user:me mem>10G'."),
+    click.option("--tier", metavar="TIER", help="What unknown models are, such as deepseek-pro."),
     click.option("--no-processes", is_flag=True, help="GPUs alone."),
     click.option("--ascii", is_flag=True, help="Draw with ASCII alone."),
     click.option("--color", type=click.Choice(COLORS), help="When to use colour."),
@@ -99,6 +100,7 @@ def request_of(context: click.Context) -> Request:
         processes=not given["no_processes"],
         config=given["config"],
         source=given.get("source"),
+        tier=given["tier"],
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dstop.cli.request import Request
     from dstop.model.frame import Frame
     from dstop.model.sample import Sample
+    from dstop.monitor.expectations import Expectations
     from dstop.sources import Source
     from dstop.sources.guests import Guests
     from dstop.view.arrange import View
@@ -30,6 +31,7 @@ def print_samples(
     request: Request,
     *,
     guests: Guests | None = None,
+    expectations: Expectations | None = None,
     write: Callable[[bytes], None] = terminal.write,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -43,7 +45,7 @@ def print_samples(
 
     interval_s = request.settings.interval_s
     head, draw = face(request)
-    monitor = Monitor(source, interval_s=interval_s, capacity=60, guests=guests)
+    monitor = Monitor(source, interval_s=interval_s, capacity=60, guests=guests, expectations=expectations)
     left = request.count if request.repeat else 1
     patience_s = FIRST_PATIENCE_S
     due = time.monotonic()

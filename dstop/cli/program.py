@@ -12,17 +12,16 @@ from dstop.cli import INTERRUPTED, terminal
 from dstop.cli.options import explain, request_of, typed, watch_options
 from dstop.cli.recorder_command import recorder
 from dstop.cli.snapshot_command import snapshot
+from dstop.cli.watching import watch
 from dstop.errors import DstopError
 from dstop.settings.values import COLORS, THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from dstop.cli.request import Request
-    from dstop.settings import Settings
-    from dstop.sources import Source
     from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
+    from dstop.sources.reach import Reach
 
 
 class _Range(click.FloatRange):
@@ -102,13 +101,19 @@ def dstop(context: click.Context, /, **_options: object) -> None:
     from dstop.cli.sources import open_source  # noqa: PLC0415 - a verb loads what it needs
 
     request = request_of(context)
-    watch(lambda: open_source(request), request, _host_hands, _host_guests)
+    watch(lambda: open_source(request), request, _host_hands, _host_guests, _host_reach)
 
 
 def _host_hands() -> Hands:
     from dstop.sources.procfs.hands import HostHands  # noqa: PLC0415 - the screen alone has hands
 
     return HostHands()
+
+
+def _host_reach() -> Reach:
+    from dstop.sources.procfs.reach import HostReach  # noqa: PLC0415 - a plugin's source has none
+
+    return HostReach()
 
 
 def _host_guests(face: str) -> Guests:
@@ -145,7 +150,12 @@ def demo(context: click.Context, /, gpus: int, speed: float, **_options: object)
 
         return DemoGuests(source)
 
-    watch(lambda: source, request, hands, guests)
+    def reach() -> Reach:
+        from dstop.sources.demo.reach import DemoReach  # noqa: PLC0415 - as above
+
+        return DemoReach(source)
+
+    watch(lambda: source, request, hands, guests, reach, at_once=True)
 
 
 @dstop.command(short_help="Look into running PyTorch processes.")
@@ -316,35 +326,3 @@ def completion(shell: str) -> None:
     if kind is None:
         raise DstopError(f"click knows no completion for {shell}", fix="use another shell")
     terminal.write(kind(dstop, {}, "dstop", "_DSTOP_COMPLETE").source().encode())
-
-
-def watch(
-    open_source: Callable[[], Source],
-    request: Request,
-    hands: Callable[[], Hands],
-    guests: Callable[[str], Guests],
-) -> None:
-    """Show a source on the screen, or print it; on the screen it is opened in the thread that reads it."""
-    from dstop.cli.sources import Narrowed  # noqa: PLC0415 - a verb loads what it needs
-
-    inside = None if request.source is not None else guests(request.face)
-    if request.face != "live":
-        from dstop.cli.printing import print_samples  # noqa: PLC0415 - as above
-
-        print_samples(Narrowed(open_source(), request), request, guests=inside)
-        return
-    from dstop.cli.printing import view_of  # noqa: PLC0415 - as above
-    from dstop.settings.save import save  # noqa: PLC0415 - as above
-    from dstop.ui.live import run_live  # noqa: PLC0415 - as above
-
-    def keep(settings: Settings) -> None:
-        save(settings, request.config)
-
-    run_live(
-        lambda: Narrowed(open_source(), request),
-        request.settings,
-        view_of(request),
-        hands=None if request.source is not None else hands(),
-        guests=inside,
-        save=keep,
-    )

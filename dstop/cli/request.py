@@ -34,6 +34,8 @@ class Request(Value):
     """The configuration file that was named, where settings are then saved."""
     source: str | None = None
     """A plugin's source instead of the driver."""
+    tier: str | None = None
+    """A tier of the sizing guide, for models that nothing else tells."""
 
 
 def face_of(*, once: bool, json: bool, csv: str | None, can_be_live: bool, count: int | None) -> str:

@@ -71,6 +71,12 @@ PROCESS_COLUMNS = (
     "simulated",
     "allocated_bytes",
     "reserved_bytes",
+    "footprint_model",
+    "footprint_tier",
+    "expected_bytes",
+    "expected_low_bytes",
+    "expected_high_bytes",
+    "remainder_bytes",
 )
 
 _FORMULA = frozenset("=+-@|\uff1d\uff0b\uff0d\uff20")
@@ -99,12 +105,18 @@ def process_lines(sample: Sample) -> str:
 
 
 def _process_cells(row: GpuProcess) -> Mapping[str, object]:
-    """Give the row flat: two figures of its allocator are columns of their own."""
-    device = row.allocator
+    """Give the row flat: two figures of its allocator, and what is expected of it, are columns of their own."""
+    device, should = row.allocator, row.expectation
     return {
         **process_object(row),
         "allocated_bytes": None if device is None else device.allocated_bytes,
         "reserved_bytes": None if device is None else device.reserved_bytes,
+        "footprint_model": None if should is None else should.model,
+        "footprint_tier": None if should is None else should.tier,
+        "expected_bytes": None if should is None else should.expected_bytes,
+        "expected_low_bytes": None if should is None else should.low_bytes,
+        "expected_high_bytes": None if should is None else should.high_bytes,
+        "remainder_bytes": None if should is None else should.remainder_bytes,
     }
 
 

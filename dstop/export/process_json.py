@@ -71,7 +71,7 @@ def _contract(row: GpuProcess) -> dict[str, Any]:
         "framework": _text(facts.framework),
         "model": _text(facts.model),
         "allocator": None if row.allocator is None else allocator_object(row.allocator, row),
-        "footprint": None,
+        "footprint": _footprint(row),
     }
 
 
@@ -97,6 +97,14 @@ def _cmdline(facts: ProcessFacts) -> list[str] | None:
     if not facts.cmdline and ("cmdline" in facts.unavailable or facts.command is None):
         return None
     return [clean(part) for part in facts.cmdline]
+
+
+def _footprint(row: GpuProcess) -> dict[str, Any] | None:
+    if row.expectation is None:
+        return None
+    from dstop.export.footprint_json import footprint_object  # noqa: PLC0415 - where a model is known
+
+    return footprint_object(row.expectation)
 
 
 def _text(text: str | None) -> str | None:

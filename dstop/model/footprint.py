@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from dstop.model.value import Value
@@ -159,34 +159,28 @@ class Fit(Value):
         return self.verdict != "does not fit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Expectation(Value):
-    """What one live process should hold on one GPU, and how we came to know what it is."""
-
-    footprint: Footprint
-    rank: RankFootprint
-    """The rank that this process is."""
-    model: str
-    tier: str | None = None
-    """The tier of the sizing guide whose range of sizes it is in, if any."""
-    sources: Mapping[str, str]
-    """Field of the SPEC -> where it is from: `hook`, `engine log`, `command line`, `config`, `user`, `default`."""
-    parts: tuple[PartComparison, ...] = ()
-    remainder_bytes: int | None = None
-    """Live minus expected total; None where the driver does not say what the process holds."""
-    causes: tuple[Cause, ...] = ()
-    """What the remainder may be, the likeliest first; empty when it is within the band."""
+TOTALS = ("step", "allocated", "reserved", "total")
+"""What is compared beside the parts: activations, logits and workspace together; what the allocator had handed out at
+its peak; what it has from the driver; and what the driver counts for the process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PartComparison(Value):
-    """One part, expected and live."""
+    """One of `PARTS` or `TOTALS`, expected and live."""
 
     part: str
-    expected_bytes: int
+    expected_bytes: int | None
+    """None with `reason` where it depends on what nobody has said."""
     live_bytes: int | None
     """None with `reason` where nothing live says it."""
     reason: str = ""
+
+    @property
+    def difference_bytes(self) -> int | None:
+        """Live minus expected; None unless both are known."""
+        if self.expected_bytes is None or self.live_bytes is None:
+            return None
+        return self.live_bytes - self.expected_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -198,5 +192,60 @@ class Cause(Value):
     says: str
     """One sentence with its arithmetic."""
     bytes: int
-    """What it would explain."""
+    """What it would explain: negative where it is why less is held than expected."""
     confidence: Literal["certain", "likely", "possible"]
+    """`certain`: measured in the process; `likely`: its arithmetic alone meets the remainder; `possible`: others do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Expectation(Value):
+    """What one live process should hold on one GPU, how we came to know what it is, and how it compares."""
+
+    model: str
+    tier: str | None = None
+    """The tier of the sizing guide whose range of sizes it is in, if any."""
+    sources: Mapping[str, str]
+    """Field of the SPEC -> where it is from: `hook`, `engine log`, `command line`, `environment`, `config.json`,
+    `catalog`, `user`, `default`."""
+    footprint: Footprint | None = None
+    """None where only a tier is known: then the range is the guide's."""
+    rank: RankFootprint | None = None
+    """The rank that this process is; None as above."""
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Part -> why nobody can say what it should be: such as activations without a batch size."""
+    low_bytes: int
+    """Of the total, or of the parts that are known."""
+    expected_bytes: int | None
+    """The same; None where there is only a range."""
+    high_bytes: int | None
+    """None where a part is unknown: then what is expected is only a floor."""
+    parts: tuple[PartComparison, ...] = ()
+    """Those of `PARTS` that are not nought on both sides, then `TOTALS`."""
+    remainder_bytes: int | None = None
+    """Live minus expected total; None where one of them is not known."""
+    causes: tuple[Cause, ...] = ()
+    """What the remainder may be, the likeliest first; empty when the total is within the band."""
+    unexplained_bytes: int | None = None
+    """Of the remainder, what no cause meets; None when the total is within the band, or nothing is to be explained."""
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether some part is unknown, so that more than expected is no surprise."""
+        return bool(self.unknown)
+
+    @property
+    def excess_bytes(self) -> int | None:
+        """Live minus expected, where the whole of it is expected; below nought where less is held."""
+        return None if self.is_floor else self.remainder_bytes
+
+    @property
+    def verdict(self) -> Literal["within", "above", "below", "unknown"]:
+        """Where the live total lies: the band is the measure, not the expected value."""
+        live = next((each.live_bytes for each in self.parts if each.part == "total"), None)
+        if live is None:
+            return "unknown"
+        if live < self.low_bytes:
+            return "below"
+        if self.high_bytes is not None and live > self.high_bytes:
+            return "above"
+        return "within"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dstop.model.allocator import Allocator
+    from dstop.model.footprint import Expectation
 
 
 class ProcessKey(NamedTuple):
@@ -77,6 +78,8 @@ class GpuProcess(Value):
     """The kernel's letter: R, S, D, T, Z."""
     allocator: Allocator | None = None
     """What PyTorch's allocator holds on this card; only of a process that carries dstop's hook."""
+    expectation: Expectation | None = None
+    """What the model in it should hold on this card, beside what it does; None with a reason under `footprint`."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
     @property

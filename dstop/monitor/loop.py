@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dstop.model.frame import GpuHistory, OwnCost
     from dstop.model.process import ProcessKey
     from dstop.model.sample import Sample
+    from dstop.monitor.expectations import Expectations
     from dstop.monitor.guest_watch import GuestWatch
     from dstop.sources import Source
     from dstop.sources.guests import Guests
@@ -41,6 +42,7 @@ class Monitor:
         now_ns: the wall clock, for the time of a problem.
         meter: measures what dstop itself costs.
         guests: the hooks in the processes of the source; the Monitor closes them.
+        expectations: what the models of the source should hold; the Monitor closes them too.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Monitor:
         now_ns: Callable[[], int] = time.time_ns,
         meter: CostMeter | None = None,
         guests: Guests | None = None,
+        expectations: Expectations | None = None,
     ) -> None:
         self.interval_s = interval_s
         self._source = source
@@ -62,6 +65,7 @@ class Monitor:
         self._examination = Examination(self._processes)
         self._throttle = ThrottleLog()
         self._guests = _watch(guests, capacity)
+        self._expectations = expectations
         self._log: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._events: tuple[Event, ...] = ()
         self._watched: frozenset[ProcessKey] = frozenset()
@@ -117,6 +121,8 @@ class Monitor:
         try:
             if self._guests is not None:
                 self._guests.close()
+            if self._expectations is not None:
+                self._expectations.close()
         finally:
             self._source.close()
 
@@ -125,12 +131,13 @@ class Monitor:
             self._guests.ask(sample)
 
     def _joined(self, sample: Sample, now_ns: Callable[[], int] | None = None) -> Sample:
-        """Give the sample with what the hooks have answered."""
-        if self._guests is None:
+        """Give the sample with what the hooks have answered, and with what its models should hold."""
+        if self._guests is not None:
+            sample, events = self._guests.hear(sample, now_ns)
+            self._note(events)
+        if self._expectations is None:
             return sample
-        joined, events = self._guests.hear(sample, now_ns)
-        self._note(events)
-        return joined
+        return self._expectations.joined(sample, {} if self._guests is None else self._guests.current)
 
     def _without_sample(self, error: SourceError) -> Frame:
         if self._last is None:

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from dstop.errors import SettingsError
 from dstop.settings.load import config_path
+from dstop.settings.profiles import Profile
 from dstop.settings.values import Settings
 
 
@@ -49,7 +50,11 @@ def as_toml(settings: Settings) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, tuple):
+    if isinstance(value, Profile):
+        return _toml(value.as_table())
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(part)}" for name, part in value.items()) + "}"
+    if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(part) for part in value) + "]"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dstop.model.value import Value
+from dstop.settings.profiles import parse_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from dstop.settings.profiles import Profile
 
 SHORTEST_INTERVAL_S = 0.25
 """NVML renews its utilisation one to six times a second: reading faster costs and shows nothing new."""
@@ -33,6 +36,8 @@ SORTS = (
     "alloc",
     "cached",
     "other",
+    "expected",
+    "excess",
 )
 GROUPS = ("none", "user", "job")
 
@@ -66,6 +71,8 @@ class Settings(Value):
     memory_thresholds: tuple[int, int] = (10, 80)
     columns: tuple[str, ...] = ()
     """Columns of the process table, in order; empty for what fits."""
+    footprint: tuple[Profile, ...] = ()
+    """What models are, where dstop cannot know it by itself."""
 
 
 def parse_value(name: str, value: object) -> object:
@@ -194,5 +201,6 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "utilization_thresholds": _thresholds,
     "memory_thresholds": _thresholds,
     "columns": _columns,
+    "footprint": parse_profiles,
 }
 NAMES = tuple(_CHECKS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.testing.build import make_facts, make_frame, make_gpu, make_process, make_sample
+from dstop.testing.build_footprint import make_expectation
 from dstop.testing.build_guest import (
     make_allocator,
     make_allocator_history,
@@ -36,6 +37,7 @@ __all__ = [
     "hostile_text",
     "make_allocator",
     "make_allocator_history",
+    "make_expectation",
     "make_facts",
     "make_frame",
     "make_gpu",

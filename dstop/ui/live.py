@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dstop.draw.look import Look
     from dstop.model.frame import Frame
     from dstop.model.guest import ProcessId
+    from dstop.monitor.expectations import Expectations
     from dstop.settings import Settings
     from dstop.sources import Source
     from dstop.sources.guests import Guests
@@ -42,6 +43,7 @@ def run_live(
     *,
     hands: Hands | None = None,
     guests: Guests | None = None,
+    expectations: Expectations | None = None,
     open_pids: Sequence[ProcessId] = (),
     save: Callable[[Settings], None] | None = None,
 ) -> None:
@@ -53,6 +55,7 @@ def run_live(
         view: what the table shows first.
         hands: asks and signals processes; None where there are none behind the source.
         guests: asks the hooks in PyTorch processes; None where there are none behind the source.
+        expectations: what the models of the source should hold; None where nobody works that out.
         open_pids: the processes to show first, on top of each other; Esc goes to the next, and at last to all.
             Their screens need no row in the sample.
         save: writes the settings when the user asks for it.
@@ -63,7 +66,11 @@ def run_live(
     theme = theme_for(settings.theme, os.environ)
     look = look_of(settings)
     interval_s = settings.interval_s
-    poller = Poller(lambda: Monitor(make_source(), interval_s=interval_s, guests=guests), interval_s)
+
+    def monitor() -> Monitor:
+        return Monitor(make_source(), interval_s=interval_s, guests=guests, expectations=expectations)
+
+    poller = Poller(monitor, interval_s)
     poller.start()
     try:
         frame = poller.first_frame(QUICK_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.units import bytes_text, duration_text, percent_text
-from dstop.view.order import allocated_bytes, cached_bytes
+from dstop.view.order import allocated_bytes, cached_bytes, excess_bytes, expected_bytes
 from dstop.view.rows import AncestorRow, GroupRow, ProcessRow, UnattributedRow
 
 if TYPE_CHECKING:
@@ -109,6 +109,16 @@ def _user(process: GpuProcess) -> str:
     return facts.user or (UNKNOWN if facts.uid is None else str(facts.uid))
 
 
+def _excess(process: GpuProcess) -> str:
+    """Write it with its sign; within the band it is a nought: a sum of parts is not known to the byte."""
+    should, excess = process.expectation, excess_bytes(process)
+    if should is None or excess is None:
+        return UNKNOWN
+    if should.verdict == "within":
+        return "ok"
+    return f"+{bytes_text(excess)}" if excess > 0 else bytes_text(excess)
+
+
 _PROCESS: Mapping[str, Callable[[GpuProcess], str]] = {
     "gpu": lambda process: str(process.gpu_index),
     "slice": _slice,
@@ -120,6 +130,9 @@ _PROCESS: Mapping[str, Callable[[GpuProcess], str]] = {
     "alloc": lambda process: bytes_text(allocated_bytes(process)),
     "cached": lambda process: bytes_text(cached_bytes(process)),
     "other": lambda process: bytes_text(process.not_torch_bytes),
+    "expected": lambda process: bytes_text(expected_bytes(process)),
+    "excess": _excess,
+    "tier": lambda process: (process.expectation.tier or "") if process.expectation else "",
     "sm": lambda process: percent_text(process.sm_pct),
     "cpu": lambda process: percent_text(process.cpu_pct),
     "rss": lambda process: bytes_text(process.rss_bytes),

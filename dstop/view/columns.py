@@ -45,11 +45,13 @@ class RowFacts(Value):
     """Some process is in state D or Z."""
     allocators: bool = False
     """Some process tells what its PyTorch holds."""
+    expected: bool = False
+    """Of some process it is known what its model should need."""
 
 
 def row_facts(processes: Iterable[GpuProcess]) -> RowFacts:
     """See in one pass what the rows have."""
-    ranks = containers = frameworks = models = slices = stuck = allocators = False
+    ranks = containers = frameworks = models = slices = stuck = allocators = expected = False
     for process in processes:
         facts = process.facts
         ranks = ranks or facts.rank is not None
@@ -59,6 +61,7 @@ def row_facts(processes: Iterable[GpuProcess]) -> RowFacts:
         slices = slices or process.gpu_instance_id is not None
         stuck = stuck or process.state in {"D", "Z"}
         allocators = allocators or process.allocator is not None
+        expected = expected or process.expectation is not None
     return RowFacts(
         ranks=ranks,
         containers=containers,
@@ -67,6 +70,7 @@ def row_facts(processes: Iterable[GpuProcess]) -> RowFacts:
         slices=slices,
         stuck=stuck,
         allocators=allocators,
+        expected=expected,
     )
 
 
@@ -80,6 +84,8 @@ _IN_ORDER = (
     Column(name="rank", title="RANK", width=7, sort_key="rank"),
     Column(name="mem", title="MEM", width=6, sort_key="mem"),
     Column(name="share", title="MEM%", width=4, sort_key="mem"),
+    Column(name="expected", title="EXPECT", width=6, sort_key="expected"),
+    Column(name="excess", title="EXCESS", width=6, sort_key="excess"),
     Column(name="alloc", title="ALLOC", width=6, sort_key="alloc"),
     Column(name="cached", title="CACHED", width=6, sort_key="cached"),
     Column(name="other", title="OTHER", width=6, sort_key="other"),
@@ -91,6 +97,7 @@ _IN_ORDER = (
     Column(name="container", title="CONTAINER", width=19, align="left"),
     Column(name="framework", title="FRAMEWORK", width=9, align="left"),
     Column(name="model", title="MODEL", width=18, align="left"),
+    Column(name="tier", title="TIER", width=19, align="left"),
     _COMMAND,
 )
 """As they stand from left to right."""
@@ -147,6 +154,7 @@ def _extras(facts: RowFacts) -> list[tuple[str, int]]:
         ("state", facts.stuck, _SPECIAL),
         ("slice", facts.slices, _SPECIAL),
         ("rank", facts.ranks, _SPECIAL),
+        ("expected", facts.expected, _PLENTY),
         ("alloc", facts.allocators, _PLENTY),
         ("cached", facts.allocators, _PLENTY),
         ("share", True, _PLENTY),
@@ -154,7 +162,9 @@ def _extras(facts: RowFacts) -> list[tuple[str, int]]:
         ("type", True, _PLENTY),
         ("container", facts.containers, _PLENTY),
         ("framework", facts.frameworks, _PLENTY),
+        ("excess", facts.expected, _PLENTY),
         ("model", facts.models, _PLENTY),
+        ("tier", facts.expected, _PLENTY),
     )
     return [(name, keeps) for name, wanted, keeps in asked if wanted]
 

@@ -48,6 +48,16 @@ def cached_bytes(process: GpuProcess) -> int | None:
     return None if process.allocator is None else process.allocator.cached_bytes
 
 
+def expected_bytes(process: GpuProcess) -> int | None:
+    """Give what the model in it should hold on the card; of a model that is known in part, what is known."""
+    return None if process.expectation is None else process.expectation.expected_bytes
+
+
+def excess_bytes(process: GpuProcess) -> int | None:
+    """Give by how much more it holds than it should; below nought where it holds less."""
+    return None if process.expectation is None else process.expectation.excess_bytes
+
+
 SORT_KEYS: Mapping[str, SortKey] = {
     key.name: key
     for key in (
@@ -66,6 +76,8 @@ SORT_KEYS: Mapping[str, SortKey] = {
         SortKey(
             name="other", help="memory not PyTorch's", value=attrgetter("not_torch_bytes"), largest_first=True
         ),
+        SortKey(name="expected", help="what its model needs", value=expected_bytes, largest_first=True),
+        SortKey(name="excess", help="memory beyond that", value=excess_bytes, largest_first=True),
     )
 }
 """The orders, in the sequence in which `<` and `>` walk through them."""

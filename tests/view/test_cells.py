@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dstop.model.allocator import Allocator
+from dstop.testing import make_expectation
 from dstop.view.cells import cell, indices_text
 from dstop.view.columns import NAMES, Column, RowFacts, columns_for
 from dstop.view.group import summed
@@ -33,9 +34,13 @@ def test_a_known_process_fills_its_row(build):
         allocator=Allocator(
             index=0, allocated_bytes=build.gib, active_bytes=2 * build.gib, reserved_bytes=32 * build.gib
         ),
+        expectation=make_expectation(
+            36 * build.gib, 38 * build.gib, 39 * build.gib, live=40 * build.gib, tier="DeepSeek-Pro"
+        ),
     )  # fmt: skip
     assert _cells(build, ProcessRow(row), build.gpu(2)) == {
-        "alloc": "1.0G", "cached": "30.0G", "other": "8.0G",
+        "alloc": "1.0G", "cached": "30.0G", "other": "8.0G", "expected": "38.0G", "excess": "+2.0G",
+        "tier": "DeepSeek-Pro",
         "gpu": "2", "slice": "1:0", "pid": "4242", "user": "alice", "type": "C", "rank": "3/8",
         "mem": "40.0G",
         "share": "50", "sm": "50", "cpu": "101", "rss": "3.0G", "state": "D", "time": "3:07",
@@ -58,10 +63,29 @@ def test_what_is_not_known_is_a_dash(build):
         "alloc",
         "cached",
         "other",
+        "expected",
+        "excess",
     }
     texts = _cells(build, ProcessRow(build.process(0, 1, None)), build.gpu(0))
     assert texts == {"gpu": "0", "pid": "1", "type": "C"} | dict.fromkeys(dashes, "–")
     assert _cells(build, ProcessRow(build.process(0, 1, 5)))["share"] == "–"
+
+
+def test_a_total_within_its_band_has_no_excess_worth_a_figure(build):
+    """Within the band it says `ok`; of a model that is known in part, nothing is said of the rest."""
+    gib = build.gib
+    within = build.process(
+        0, 1, 38, expectation=make_expectation(36 * gib, 37 * gib, 39 * gib, live=38 * gib)
+    )
+    assert cell(ProcessRow(within), ALL["excess"], build.now_ns) == "ok"
+    below = build.process(0, 1, 20, expectation=make_expectation(36 * gib, 37 * gib, 39 * gib, live=20 * gib))
+    assert cell(ProcessRow(below), ALL["excess"], build.now_ns) == "-17.0G"
+    floor = make_expectation(
+        20 * gib, 21 * gib, None, live=38 * gib, unknown={"activations": "batch is not known"}
+    )
+    row = ProcessRow(build.process(0, 1, 38, expectation=floor))
+    assert cell(row, ALL["expected"], build.now_ns) == "21.0G"
+    assert cell(row, ALL["excess"], build.now_ns) == "–"
 
 
 def test_a_command_that_cannot_be_read_says_why(build):

@@ -79,7 +79,12 @@ def notebook(epoch_s: float) -> Neighbour:
     )
 
 
-def vllm_server(epoch_s: float, number: int, *, share: float = 0.18) -> Neighbour:
+_SHARE, _MIG_SHARE = 0.18, 0.42
+_MIG_PID = 3_120_548 + 61 * 40
+"""From this PID on an engine is the one within a MIG slice, which it has a larger share of."""
+
+
+def vllm_server(epoch_s: float, number: int, *, share: float = _SHARE) -> Neighbour:
     """Give a vLLM engine that took its share of the card when it started, weights and KV cache together."""
     return Neighbour(
         role=Role.SERVER,
@@ -105,6 +110,21 @@ def vllm_server(epoch_s: float, number: int, *, share: float = 0.18) -> Neighbou
     )
 
 
+def server_line(engine: ProcessFacts) -> tuple[str, ...]:
+    """Give what the parent of a vLLM engine was started with: the engine itself has only a title."""
+    share = _MIG_SHARE if engine.pid >= _MIG_PID else _SHARE
+    return (
+        "/opt/vllm/bin/python",
+        "/opt/vllm/bin/vllm",
+        "serve",
+        f"deepseek-ai/{engine.model}",
+        "--gpu-memory-utilization",
+        str(share),
+        "--max-model-len",
+        "16384",
+    )
+
+
 def stranger() -> Neighbour:
     """Give a program of which the driver knows the memory and the host nothing."""
     fields = ("started_at_s", "ppid", "uid", "user", "command", "container", "framework", "model")
@@ -120,7 +140,7 @@ def stranger() -> Neighbour:
 
 def mig_neighbours(epoch_s: float) -> tuple[Neighbour, ...]:
     """Give the programs of a card that is cut into instances: a server, a notebook and an embedder."""
-    server, kernel = vllm_server(epoch_s, 40, share=0.42), notebook(epoch_s)
+    server, kernel = vllm_server(epoch_s, 40, share=_MIG_SHARE), notebook(epoch_s)
     embedder = Neighbour(
         role=Role.SERVER,
         memory_bytes=1_634 * MIB,

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from dstop.model.value import Value
-from dstop.view.order import allocated_bytes, cached_bytes
+from dstop.view.order import allocated_bytes, cached_bytes, excess_bytes, expected_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,6 +143,13 @@ _TEXTS: tuple[Field, ...] = (
         example="model:deepseek",
         text=lambda s: _known(s.process.facts.model),
     ),
+    Field(
+        name="tier",
+        kind=Kind.TEXT,
+        help="the sizing guide's tier of its model",
+        example="tier:pro",
+        text=lambda s: _known(s.process.expectation.tier if s.process.expectation else None),
+    ),
     Field(name="label", kind=Kind.TEXT, help="what plugins know of it", example="label:team=a", text=_labels),
     Field(
         name="card",
@@ -273,6 +280,20 @@ _AMOUNTS: tuple[Field, ...] = (
         help="its GPU memory that is not PyTorch's",
         example="other>2G",
         number=lambda s: s.process.not_torch_bytes,
+    ),
+    Field(
+        name="expected",
+        kind=Kind.BYTES,
+        help="what its model should need; has:expected finds the known",
+        example="expected>10G",
+        number=lambda s: expected_bytes(s.process),
+    ),
+    Field(
+        name="excess",
+        kind=Kind.BYTES,
+        help="by how much it holds more than that",
+        example="excess>5G",
+        number=lambda s: excess_bytes(s.process),
     ),
     Field(
         name="rss",

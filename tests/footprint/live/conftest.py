@@ -1,0 +1,79 @@
+"""Processes to recognise: witnesses with a Llama's config.json where a test puts it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dstop.footprint.live.known import Witness
+from dstop.model.process import ProcessFacts
+
+LLAMA = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+    "hidden_act": "silu",
+    "rms_norm_eps": 1e-5,
+    "rope_theta": 500000.0,
+    "tie_word_embeddings": False,
+    "attention_bias": False,
+    "mlp_bias": False,
+    "torch_dtype": "bfloat16",
+}
+"""Llama-3.1-8B."""
+
+
+class Files:
+    """A process' own files, by path; and what it was asked for."""
+
+    def __init__(self, **files):
+        self.files = {}
+        self.asked = []
+        for path, content in files.items():
+            self.put(path, content)
+
+    def put(self, path, content):
+        """Add one; what is no bytes is written as JSON."""
+        self.files[path] = content if isinstance(content, bytes) else json.dumps(content).encode()
+
+    def __call__(self, path, most_bytes):
+        """Give the file, or say that it is not there."""
+        self.asked.append(path)
+        if path not in self.files:
+            raise FileNotFoundError(2, "No such file or directory")
+        return self.files[path][:most_bytes]
+
+
+class Build:
+    """Short ways to write what a test is about."""
+
+    llama = LLAMA
+
+    @staticmethod
+    def files(content=LLAMA, path="/models/llama/config.json"):
+        """Give a process' files with one in them."""
+        files = Files()
+        files.put(path, content)
+        return files
+
+    @staticmethod
+    def witness(*words, framework="pytorch", model=None, gpu_bytes=85520809984, **values):
+        """Give what a process with this command line shows; fields of its facts by their names."""
+        of_facts = {name: values.pop(name) for name in ("rank", "world_size", "local_rank") if name in values}
+        facts = ProcessFacts(
+            pid=4242, started_at_s=1.0, cmdline=words, framework=framework, model=model, **of_facts
+        )
+        return Witness(facts=facts, gpu_bytes=gpu_bytes, **values)
+
+
+@pytest.fixture
+def build():
+    """Give the builders."""
+    return Build
