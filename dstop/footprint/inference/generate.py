@@ -28,8 +28,8 @@ def generate_parts(spec: Spec, stage: Stage) -> Served:
     prompt alone at that time: `activations` is what the pass takes beyond the room that the cache fills later, so
     that the parts add up to the peak.
     """
-    prompt = batched_tokens(spec)
-    each = min(spec.sequence or 0, -(-prompt // spec.batch))
+    prompt = min(batched_tokens(spec), spec.batch * (spec.sequence or 0))
+    each = -(-prompt // spec.batch)
     whole, at_prompt = kv_demand(spec, stage), kv_demand(spec, stage, each)
     logits = spec.batch * spec.architecture.vocab * (compute_bytes(spec) + 2 * FP32) if stage.last else 0
     kept, unpacked = scratch(spec, stage)

@@ -22,12 +22,11 @@ CONTEXT = {"low": 300 * MIB, "expected": 500 * MIB, "high": 950 * MIB}
 seen (stas00/ml-engineering; pytorch issues 107667, 28394)."""
 CONTEXT_GGML = {"low": 200 * MIB, "expected": 350 * MIB, "high": 650 * MIB}
 """llama.cpp has fewer kernels and no PyTorch."""
-NON_TORCH = {"low": 0, "expected": 100 * MIB, "high": 350 * MIB}
-"""What a serving engine takes outside the allocator beside the context: 0.2 to 0.35 GiB a rank in vLLM's logs with
-several GPUs, less with one."""
-COMMUNICATOR = {"low": 150 * MIB, "expected": 400 * MIB, "high": 688 * MIB}
-"""One NCCL communicator: 544 MB for two GPUs and 688 MB for four on A100 (NVIDIA/nccl issue 964); fewer channels
-take less."""
+NON_TORCH = {"low": 0, "expected": 80 * MIB, "high": 200 * MIB}
+"""What a serving engine takes outside the allocator beside the context: 0.05 to 0.12 GiB in logs of vLLM, one GPU."""
+COMMUNICATOR = {"low": 100 * MIB, "expected": 250 * MIB, "high": 688 * MIB}
+"""One NCCL communicator: 544 MB for two GPUs and 688 MB for four on A100 over NVLink (NVIDIA/nccl issue 964); vLLM's
+logs have 0.20 to 0.35 GiB a rank with several GPUs, all of it together: channels are fewer where links are slower."""
 GRAPHS = {"low": 4 * MIB, "expected": 12 * MIB, "high": 40 * MIB}
 """CUDA graphs of an engine a layer, over all captured sizes: 0.4 to 1 GiB in logs of models of 28 to 80 layers."""
 

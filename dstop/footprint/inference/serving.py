@@ -21,7 +21,7 @@ _SAMPLED = {"vllm": 36, "sglang": 8}
 """Bytes an element of the logits, beside the logits themselves, while they are sampled with top-k and top-p in PyTorch:
 in fp32 4, sorted 4 with their places in int64 8, the sort's second buffer of both 12 and its first places 8
 (`apply_top_k_top_p`). vLLM's profiles of four models on H100 with 1024 sequences are 38.0 to 38.2 a sequence and word
-of the vocabulary, whatever their width; that of Llama-3-8B with 256 is the same on one GPU and on two.
+of the vocabulary, whatever their width; those of Llama-3-8B and Qwen3-8B with 256 too, on one GPU, two and four.
 SGLang samples in FlashInfer's kernels: fp32 logits and probabilities."""
 _LATENT_PREFILL = 64 * 1024
 """Tokens of earlier chunks that latent attention expands at once, at most (vLLM's `chunked_prefill_workspace_size`)."""

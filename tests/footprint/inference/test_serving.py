@@ -124,4 +124,4 @@ def test_each_way_of_dividing_work_has_a_communicator(dense, serve, parallel, gr
     alone = serve(dense(), framework="vllm")
     assert communicators(spec) == groups
     more = non_torch(spec) - non_torch(alone)
-    assert more == groups * 400 * MIB
+    assert more == groups * 250 * MIB
