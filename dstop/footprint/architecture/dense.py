@@ -93,17 +93,17 @@ def self_attention(
         bias = fields.flag(style.bias_field)
         out = bias and (style.out_bias or not style.qkv_bias)
     if "qkv_proj" in style.fused:
-        wide = (heads.count + 2 * heads.kv) * heads.size
+        wide = (heads.queries + 2 * heads.kv) * heads.size
         tensors: tuple[Tensor, ...] = (
             *linear("qkv_proj", wide, hidden, "attention", "column", bias=bias),
-            *linear("o_proj", hidden, heads.count * heads.size, "attention", "row", bias=out),
+            *linear("o_proj", hidden, heads.queries * heads.size, "attention", "row", bias=out),
         )
     else:
-        tensors = projections(hidden, heads.count, heads.kv, heads.size, bias=bias, out_bias=out)
+        tensors = projections(hidden, heads.queries, heads.kv, heads.size, bias=bias, out_bias=out)
     tensors += _qk_norms(style, heads)
     attention = Attention(
         kind="gqa",
-        heads=heads.count,
+        heads=heads.queries,
         kv_heads=heads.kv,
         head_dim=heads.size,
         value_dim=heads.size,
@@ -147,9 +147,9 @@ def _qk_norms(style: Style, heads: Heads) -> tuple[Tensor, ...]:
     if style.qk_norm == "head":
         return (*norm("q_norm", heads.size), *norm("k_norm", heads.size))
     if style.qk_norm == "whole":
-        return (*norm("q_norm", heads.count * heads.size), *norm("k_norm", heads.kv * heads.size))
+        return (*norm("q_norm", heads.queries * heads.size), *norm("k_norm", heads.kv * heads.size))
     if style.qk_norm == "heads":
-        queries = Tensor(name="q_norm", shape=(heads.count, heads.size), role="norm", split="column")
+        queries = Tensor(name="q_norm", shape=(heads.queries, heads.size), role="norm", split="column")
         keys = Tensor(name="k_norm", shape=(heads.kv, heads.size), role="norm", split="kv", heads=heads.kv)
         return (queries, keys)
     return ()

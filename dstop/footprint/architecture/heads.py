@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class Heads(NamedTuple):
     """Query heads, key/value heads, and the size of one."""
 
-    count: int
+    queries: int
     kv: int
     size: int
 

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from dstop.footprint.architecture.fields import Fields
 
 SLIDING, FULL = "sliding_attention", "full_attention"
+SWITCHED = frozenset({"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "smollm3"})
+"""Families that do not slide unless `use_sliding_window` says so; from layer 28 on where it is not said."""
 
 
 def read_windows(fields: Fields, layers: int, *, pattern: int = 1) -> list[int | None]:
@@ -36,10 +38,10 @@ def read_windows(fields: Fields, layers: int, *, pattern: int = 1) -> list[int |
         return [window if kind == SLIDING else None for kind in kinds]
     if window is None:
         return [None] * layers
-    if "use_sliding_window" in fields or "max_window_layers" in fields:
+    if fields.word("model_type") in SWITCHED or "use_sliding_window" in fields:
         if not fields.flag("use_sliding_window"):
             return [None] * layers
-        first = fields.count("layers", "max_window_layers", default=0, least=0)
+        first = fields.count("layers", "max_window_layers", default=28, least=0)
         return [window if index >= first else None for index in range(layers)]
     every = fields.count("layers", "sliding_window_pattern", "_sliding_window_pattern", default=pattern)
     return [None if every > 1 and (index + 1) % every == 0 else window for index in range(layers)]

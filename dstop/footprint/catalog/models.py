@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dstop.footprint.architecture.values import Architecture
 
 MOST_NAME = 120
+NAMES = re.compile(r'^name = "(.+)"$', re.MULTILINE)
 SAME_SHAPE = re.compile(r"-(instruct|chat|base|it|hf|thinking|bf16|\d{4}|v0\.\d)$")
 """Ends of names that say how a model was trained on, or when: its shapes are those of the name before."""
 

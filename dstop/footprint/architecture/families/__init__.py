@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 READERS = {
+    "arcee": "llama",
     "cohere": "cohere",
     "cohere2": "cohere",
     "deepseek": "deepseek",
@@ -12,9 +13,13 @@ READERS = {
     "deepseek_v4": "deepseek_v4",
     "glm_moe_dsa": "mla",
     "kimi_k2": "mla",
+    "dots1": "deepseek",
+    "ernie4_5": "llama",
     "gemma": "gemma",
     "gemma2": "gemma",
     "gemma3_text": "gemma",
+    "glm": "llama",
+    "glm4": "llama",
     "glm4_moe": "deepseek",
     "gpt2": "gpt2",
     "gpt_neox": "gpt_neox",

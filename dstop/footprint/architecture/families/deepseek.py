@@ -1,6 +1,7 @@
-"""DeepSeekMoE (V1) and GLM 4.5 with experts: grouped-query attention, shared and routed experts.
+"""DeepSeekMoE (V1), GLM 4.5 and dots.llm1 with experts: grouped-query attention, shared and routed experts.
 
-Sources: arXiv 2401.06066; deepseek-ai/deepseek-moe-16b-base, modeling_deepseek.py; transformers, modeling_glm4_moe.py.
+Sources: arXiv 2401.06066; deepseek-ai/deepseek-moe-16b-base, modeling_deepseek.py; transformers, modeling_glm4_moe.py,
+modeling_dots1.py.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def read(fields: Fields, family: str) -> Architecture:
-    """Read a config of either; GLM has norms of queries and keys where `use_qk_norm` says so."""
+    """Read a config of the family; GLM has norms of queries and keys where `use_qk_norm` says so."""
     count = fields.count("layers", "num_hidden_layers")
     glm = family == "glm4_moe"
-    normed = glm and fields.flag("use_qk_norm")
+    normed = family == "dots1" or (glm and fields.flag("use_qk_norm"))
     style = Style(qk_norm="head" if normed else "", qkv_bias=False)
     if glm and fields.flag("attention_bias"):
         style = replace(style, qkv_bias=True)
-    mixture, sparse = read_sparse(fields, count, bias=glm)
+    mixture, sparse = read_sparse(fields, count, bias=family != "deepseek")
     model = read_moe(fields, style, mixture, sparse)
     extra = fields.count("layers", "num_nextn_predict_layers", default=0, least=0)
     if not extra:

@@ -20,14 +20,14 @@ def read(fields: Fields, family: str) -> Architecture:  # noqa: ARG001 - readers
     positions = fields.count("positions", "n_positions", "max_position_embeddings", "n_ctx", default=1024)
     width = fields.count("width", "n_inner", default=4 * hidden)
     heads = read_heads(fields, hidden)
-    if heads.count * heads.size != hidden or heads.kv != heads.count:
+    if heads.queries * heads.size != hidden or heads.kv != heads.queries:
         raise fields.refuse(
             "n_head", f"times the size of a head is not n_embd {hidden}", "a divisor of n_embd"
         )
     attention = Attention(
         kind="gqa",
-        heads=heads.count,
-        kv_heads=heads.count,
+        heads=heads.queries,
+        kv_heads=heads.queries,
         head_dim=heads.size,
         value_dim=heads.size,
         dropout=fields.share("attn_pdrop", 0.1),

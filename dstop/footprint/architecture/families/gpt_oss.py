@@ -29,7 +29,7 @@ def read(fields: Fields, family: str) -> Architecture:  # noqa: ARG001 - readers
 
     def build(window: int | None) -> Layer:
         attention, tensors = self_attention(fields, STYLE, hidden, heads, window)
-        sinks = Tensor(name="sinks", shape=(heads.count,), role="attention", split="column")
+        sinks = Tensor(name="sinks", shape=(heads.queries,), role="attention", split="column")
         return Layer(
             attention=attention,
             feed_forward=block,

@@ -29,6 +29,8 @@ STYLES = {
 def read(fields: Fields, family: str) -> Architecture:
     """Read a config of the family."""
     style = STYLES[family]
+    if family == "seed_oss":
+        style = replace(style, out_bias=fields.flag("attention_out_bias"))
     if not family.endswith("_moe"):
         return read_dense(fields, style)
     return _read_moe(fields, style)
