@@ -43,7 +43,8 @@ def as_toml(settings: Settings) -> str:
     for field in fields(Settings):
         value = getattr(settings, field.name)
         if value != getattr(usual, field.name):
-            lines.append(f"{field.name} = {_toml(value)}")
+            written = {_toml(name): price for name, price in value} if field.name == "prices" else value
+            lines.append(f"{field.name} = {_toml(written)}")
     return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dstop.model.value import Value
+from dstop.settings.prices import parse_prices, parse_prices_text
 from dstop.settings.profiles import parse_profiles
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Settings(Value):
     """Columns of the process table, in order; empty for what fits."""
     footprint: tuple[Profile, ...] = ()
     """What models are, where dstop cannot know it by itself."""
+    prices: tuple[tuple[str, float], ...] = ()
+    """Cards and instances, and what an hour of one costs; they stand in place of the catalog's."""
 
 
 def parse_value(name: str, value: object) -> object:
@@ -98,6 +101,8 @@ def parse_text(name: str, text: str) -> object:
         return _interval(_number_of_text(text))
     if check is _thresholds:
         return _thresholds([int(part) if part.strip().isdecimal() else part for part in text.split(",")])
+    if check is parse_prices:
+        return parse_prices_text(text)
     if check is _columns:
         return _columns([part.strip() for part in text.split(",") if part.strip()])
     return check(text)
@@ -202,5 +207,6 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "memory_thresholds": _thresholds,
     "columns": _columns,
     "footprint": parse_profiles,
+    "prices": parse_prices,
 }
 NAMES = tuple(_CHECKS)
