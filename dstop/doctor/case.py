@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dstop.doctor.questions.balance import balance_of
+from dstop.doctor.questions.expected import expected_of
 from dstop.doctor.questions.frameworks import framework_of
 from dstop.doctor.questions.memories import completed, memory_of
 from dstop.doctor.questions.phases import phase_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from dstop.doctor.evidence.collect import Found
     from dstop.doctor.evidence.facts import AllocationFailure, Setting, Sign, StackFrame, Trace
     from dstop.doctor.evidence.memory import Memory
+    from dstop.doctor.questions.expected import Expected
 
 _EPOCH = re.compile(r"(?i)\bepoch\s{0,2}[:\[=#]?\s{0,2}(\d{1,5})(?![\d.])")
 _STEP = re.compile(
@@ -189,6 +191,11 @@ class Case:
     def phase(self) -> str:
         """What it was doing: load, forward, backward, optimizer, eval, save, inference, capture, build, training."""
         return phase_of(self)
+
+    @cached_property
+    def expected(self) -> Expected | None:
+        """The model and its layout in the terms of a plan; None where nothing names a model that is known."""
+        return expected_of(self)
 
     @cached_property
     def traces(self) -> tuple[Trace, ...]:

@@ -50,6 +50,10 @@ _COUNTS = (
     _Count("hidden", "hidden d_model n_embd", r"hidden_size|hidden_dim|d_model|n_embd"),
     _Count("layers", "layer", r"num_hidden_layers|n_layers?|num_layers"),
     _Count("heads", "head", r"num_attention_heads|n_heads?|num_heads"),
+    _Count("kv_heads", "key_value kv_head", r"num_key_value_heads|n_kv_heads?|num_kv_heads|num_query_groups"),
+    _Count(
+        "intermediate", "intermediate ffn d_ff", r"intermediate_size|ffn_hidden_size|ffn_dim|d_ff|n_inner"
+    ),
     _Count("workers", "workers", r"num_workers|dataloader_num_workers|n_workers"),
     _Count("zero_stage", "stage zero", r"zero[_ ]?(?:optimization)?[_ ]?stage|zero[- ]|\"stage\""),
     _Count("world_size", "world nproc", r"world[_ ]size|nproc[-_]per[-_]node"),

@@ -1,13 +1,22 @@
-"""The sums that several rules need: what is short, what a batch holds, what weights and states take."""
+"""The sums that several rules need: what is short, what a batch holds, what weights and states take.
+
+Where the case names a model that is known they are those of `dstop plan` (`dstop.footprint`); where it names a size
+alone, the plain ones that every size has: 2 bytes a weight, 16 a parameter that is trained, activations that grow with
+the batch.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from dstop.errors import PlanError
+from dstop.model.value import Value
 from dstop.units import GIB, MIB
 
 if TYPE_CHECKING:
     from dstop.doctor.case import Case
+    from dstop.model.footprint import Footprint
 
 CONTEXT_BYTES = 700 * MIB
 """A CUDA context with PyTorch's kernels: 0.3 to 0.7 GiB; the upper end is left out of what others are blamed for."""
@@ -45,9 +54,31 @@ def own_bytes(case: Case) -> int | None:
     return failure.process_bytes if failure.process_bytes is not None else failure.reserved_bytes
 
 
+def parameters_of(case: Case) -> int | None:
+    """Give the parameters of the model: counted where it is known, else what the log says of its size."""
+    return case.number("parameters") if case.expected is None else case.expected.architecture.total_parameters
+
+
+def planned(case: Case, **changes: Any) -> Footprint | None:
+    """Give the plan of the job as the log has it, with fields of its SPEC changed; None where it is not known.
+
+    Args:
+        case: the facts.
+        changes: fields of `dstop.footprint.spec.values.Spec`, such as `batch=4`.
+    """
+    if case.expected is None or case.expected.spec is None:
+        return None
+    from dstop.footprint.estimate import estimate  # noqa: PLC0415 - only for a case whose model is known
+
+    try:
+        return estimate(replace(case.expected.spec, **changes))
+    except PlanError:
+        return None
+
+
 def weights_bytes(case: Case) -> int | None:
     """Give the bytes of all weights by the parameter count, in the precision the log names (16 bits without)."""
-    parameters = case.number("parameters")
+    parameters = parameters_of(case)
     if parameters is None:
         return None
     if case.flag("quantized"):
@@ -56,13 +87,18 @@ def weights_bytes(case: Case) -> int | None:
 
 
 def training_state_bytes(case: Case) -> int | None:
-    """Give weights, gradients and Adam's states of a full fine-tune in mixed precision: 16 bytes a parameter.
+    """Give weights, gradients and Adam's states of a full fine-tune on one rank.
 
-    2 weights + 2 gradients + 4 master weights + 8 moments (Rajbhandari et al., ZeRO, section 3.1); what is sharded over
-    ranks is divided by them.
+    By the plan where the model is known. Else in mixed precision 16 bytes a parameter: 2 weights + 2 gradients + 4
+    master weights + 8 moments (Rajbhandari et al., ZeRO, section 3.1); what is sharded is divided by the ranks.
     """
-    parameters = case.number("parameters")
-    if parameters is None or case.flag("lora"):
+    if case.flag("lora"):
+        return None
+    plan = planned(case)
+    if plan is not None and plan.phase == "training":
+        return plan.per_gpu.parts.static_bytes
+    parameters = parameters_of(case)
+    if parameters is None:
         return None
     world = case.number("world_size") or 1
     stage = case.number("zero_stage") or (3 if case.flag("fsdp") else 0)
@@ -82,25 +118,79 @@ def gib(count: int | None) -> str:
 
 
 def static_bytes(case: Case) -> int | None:
-    """Give what does not grow with the batch: weights, and in training of all parameters gradients and states too."""
-    if case.phase in {"inference", "eval"} or case.flag("lora"):
+    """Give what does not grow with the batch: weights, and in training gradients and states of what is trained."""
+    if case.phase in {"inference", "eval"}:
         return weights_bytes(case)
-    return training_state_bytes(case)
+    plan = planned(case)
+    if plan is not None and plan.phase == "training":
+        return plan.per_gpu.parts.static_bytes
+    return weights_bytes(case) if case.flag("lora") else training_state_bytes(case)
 
 
-def batch_that_fits(case: Case) -> int | None:
-    """Give the largest micro-batch that would have fitted, by a linear model of activations; or None.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class BatchFit(Value):
+    """Which micro-batch would have fitted, and by what arithmetic."""
 
-    act = allocated + request - static grows with b, so b_max = floor(b x (act - short) / act).
+    largest: int
+    """0: none."""
+    says: str
+    """The arithmetic in words, for a title and as evidence."""
+    needs_bytes: int | None = None
+    """What the batch that failed takes in all, where a plan says it."""
+
+
+def batch_that_fits(case: Case) -> BatchFit | None:
+    """Give the largest micro-batch that would have fitted; None where nothing tells.
+
+    By the plan of the job where the log names its model, batch and sequence, and where that plan agrees that the
+    batch of the log does not fit: one that says otherwise is not about this failure. Else by a linear model.
     """
-    failure, batch, static = case.failure, case.number("batch"), static_bytes(case)
-    short = case.balance.short_bytes
-    if failure is None or not batch or static is None or short is None or failure.allocated_bytes is None:
+    return _planned_batch(case) or _linear_batch(case)
+
+
+def _planned_batch(case: Case) -> BatchFit | None:
+    """Try smaller batches in the plan, against what the card has without its other processes."""
+    failure, batch, expected = case.failure, case.number("batch"), case.expected
+    if (
+        failure is None
+        or failure.total_bytes is None
+        or not batch
+        or expected is None
+        or not expected.knows_step
+    ):
         return None
-    activations = failure.allocated_bytes + (failure.tried_bytes or 0) - static
-    if activations <= short:
+    room = (failure.allowed_bytes or failure.total_bytes) - sum(amount for _pid, amount in failure.others)
+    needs = _needs(case, batch)
+    if needs is None or needs <= room:
         return None
-    return min(batch - 1, int(batch * (activations - short) / activations)) or None
+    low, high = 0, batch  # low fits or is none, high does not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (_needs(case, middle) or room + 1) <= room:
+            low = middle
+        else:
+            high = middle
+    sequence = 0 if expected.spec is None else expected.spec.sequence or 0
+    least = max(1, low)
+    says = (
+        f"the plan of {expected.architecture.name} at {sequence:,} tokens ({gib(needs)} of {gib(room)} at batch"
+        f" {batch}, {gib(_needs(case, least))} at {least})"
+    )
+    return BatchFit(largest=low, says=says, needs_bytes=needs)
+
+
+def _needs(case: Case, batch: int) -> int | None:
+    plan = planned(case, batch=batch)
+    return None if plan is None else plan.per_gpu.parts.total_bytes
+
+
+def _linear_batch(case: Case) -> BatchFit | None:
+    """Let activations grow with the batch: they are allocated + request - static, and b x (act - short) / act fit."""
+    batch, short, activations = case.number("batch"), case.balance.short_bytes, activation_bytes(case)
+    if not batch or short is None or activations is None or activations <= short:
+        return None
+    largest = min(batch - 1, int(batch * (activations - short) / activations))
+    return BatchFit(largest=largest, says="a linear model of activations") if largest else None
 
 
 def activation_bytes(case: Case) -> int | None:
@@ -113,10 +203,14 @@ def activation_bytes(case: Case) -> int | None:
 
 
 def checkpointing_recovers_bytes(case: Case) -> int | None:
-    """Give what full recomputation saves: 34sbh bytes a layer become 2sbh, and one layer is made again.
+    """Give what full recomputation saves: by the plan where the model is known, else by the size of its layers.
 
-    Source: Korthikanti et al., arXiv 2205.05198, equation 1 without the score matrices (flash attention), 16-bit.
+    34sbh bytes a layer become 2sbh, and one layer is made again. Source: Korthikanti et al., arXiv 2205.05198,
+    equation 1 without the score matrices (flash attention), 16-bit.
     """
+    without, with_it = planned(case, checkpointing="none"), planned(case, checkpointing="full")
+    if without is not None and with_it is not None and case.expected is not None and case.expected.knows_step:
+        return max(0, without.per_gpu.parts.total_bytes - with_it.per_gpu.parts.total_bytes)
     batch, sequence, hidden, layers = (
         case.number(name) for name in ("batch", "sequence", "hidden", "layers")
     )

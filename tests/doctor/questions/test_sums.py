@@ -54,7 +54,9 @@ def test_the_batch_that_fits():
     settings = "Qwen-7b lora batch_size=16 step loss training\n"
     case = case_of(settings + FULL.format(tried="2.00 GiB", free="1.00 GiB", allocated="75.04 GiB"))
     assert weights_bytes(case) == 14 * 10**9
-    assert batch_that_fits(case) == 15
+    fits = batch_that_fits(case)
+    assert fits is not None
+    assert (fits.largest, fits.says) == (15, "a linear model of activations")
 
 
 @pytest.mark.parametrize(

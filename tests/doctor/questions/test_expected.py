@@ -1,0 +1,176 @@
+"""What a job was, in the terms of a plan: read from printed configurations, command lines and settings, never guessed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dstop.doctor.case import Case
+from dstop.doctor.diagnose import diagnose_logs
+from dstop.doctor.evidence.collect import facts_of
+from dstop.doctor.questions.arithmetic import (
+    batch_that_fits,
+    checkpointing_recovers_bytes,
+    planned,
+    training_state_bytes,
+    weights_bytes,
+)
+from dstop.doctor.text.read import log_of_text
+from dstop.units import GIB
+
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "max_position_embeddings": 131072,
+    "model_type": "llama",
+    "num_attention_heads": 32,
+    "num_hidden_layers": 16,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "rope_scaling": {"factor": 32.0, "rope_type": "llama3"},
+    "tie_word_embeddings": True,
+    "torch_dtype": "bfloat16",
+    "vocab_size": 128256,
+}
+PARAMETERS = 1_235_814_400
+"""Of Llama-3.2-1B, as its model card's files have it."""
+PRINTED = f"[INFO|configuration_utils.py:728] >> Model config LlamaConfig {json.dumps(CONFIG, indent=2)}\n"
+SETTINGS = "per_device_train_batch_size={batch} max_seq_length=4096 gradient_accumulation_steps=1 bf16=True\n"
+STEP = '  File "/home/u/train.py", line 88, in training_step\n    loss.backward()\n'
+FAILED = (
+    "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of {total} GiB of"
+    " which 1.00 GiB is free. Including non-PyTorch memory, this process has {held} GiB memory in use. Of the allocated"
+    " memory {held} GiB is allocated by PyTorch, and 100.00 MiB is reserved by PyTorch but unallocated.\n"
+)
+
+
+def case_of(text):
+    """Make a case of a log."""
+    return Case([facts_of(log_of_text(text, "x.log"))])
+
+
+def training(batch=16, total="79.00", held="77.00", printed=PRINTED):
+    """Give the log of a training that failed in backward."""
+    return printed + SETTINGS.format(batch=batch) + STEP + FAILED.format(total=total, held=held)
+
+
+def test_a_printed_configuration_is_the_model():
+    """Transformers prints the whole config.json: the parameters are counted from it."""
+    case = case_of(training())
+    assert case.expected is not None
+    assert case.expected.architecture.total_parameters == PARAMETERS
+    assert weights_bytes(case) == 2 * PARAMETERS
+
+
+def test_the_job_is_read_from_the_settings():
+    """Batch, sequence, phase and precision are those of the log."""
+    spec = case_of(training(batch=16)).expected.spec
+    assert (spec.phase, spec.batch, spec.sequence) == ("training", 16, 4096)
+    assert (spec.weights, spec.autocast) == ("fp32", "bf16")
+    assert case_of(training()).expected.knows_step
+
+
+def test_a_size_alone_is_no_model():
+    """`7b` says how many parameters there are, and nothing of layers: no plan is made of it."""
+    assert case_of(training(printed="model 7b\n")).expected is None
+
+
+def test_an_unknown_configuration_is_no_model():
+    """An architecture that dstop does not know is not taken for one that it does."""
+    printed = PRINTED.replace('"llama"', '"abacus"')
+    assert case_of(training(printed=printed)).expected is None
+
+
+def test_a_broken_configuration_is_no_model():
+    """A configuration that is cut off in the log is not completed."""
+    assert case_of(training(printed=PRINTED[:300])).expected is None
+
+
+def test_all_dimensions_and_a_matching_count_are_a_model():
+    """Hidden size, layers, heads, MLP width and vocabulary with the parameters that they make."""
+    words = "hidden_size=4096 num_hidden_layers=32 num_attention_heads=32 intermediate_size=11008 vocab_size=32000\n"
+    assert case_of(words + "Number of parameters: 6,738,415,616\n").expected is not None
+    assert case_of(words + "Number of parameters: 13,000,000,000\n").expected is None
+    assert case_of(words).expected is None
+
+
+@pytest.mark.parametrize(
+    ("words", "stage", "ranks"),
+    [
+        ("zero_stage: 3 world_size=8 deepspeed", 3, 8),
+        ("zero_stage: 2 world_size=4 deepspeed", 2, 4),
+        ("", 0, 1),
+    ],
+)
+def test_states_are_those_of_the_plan(words, stage, ranks):
+    """With the model known, states come from the same arithmetic as `dstop plan`: 16 bytes a parameter over its ranks."""
+    case = case_of(f"{words}\n" + training())
+    assert case.expected.spec.parallel.zero == stage
+    assert case.expected.spec.parallel.dp == ranks
+    assert training_state_bytes(case) == planned(case).per_gpu.parts.static_bytes
+
+
+def test_the_batch_is_tried_in_the_plan():
+    """The batch that fits is the largest that the plan puts on the card: one more does not fit."""
+    case = case_of(training(batch=64))
+    fits = batch_that_fits(case)
+    room = 79 * GIB
+    assert fits is not None
+    assert "the plan of" in fits.says
+    assert 0 < fits.largest < 64
+    assert planned(case, batch=fits.largest).per_gpu.parts.total_bytes <= room
+    assert planned(case, batch=fits.largest + 1).per_gpu.parts.total_bytes > room
+
+
+def test_a_plan_that_disagrees_with_the_failure_is_not_used():
+    """Batch 1 of a 1 B model fits into 79 GiB: what filled the card is something else, and the plan is not about it."""
+    fits = batch_that_fits(case_of(training(batch=2)))
+    assert fits is None or fits.says == "a linear model of activations"
+
+
+def test_where_no_batch_fits_that_is_said_and_none_is_named():
+    """On a card of 8 GiB the states alone do not fit: a smaller batch is no fix, and the report says so."""
+    text = training(batch=4, total="8.00", held="6.80")
+    fits = batch_that_fits(case_of(text))
+    assert fits is not None
+    assert fits.largest == 0
+    (first, *_others) = diagnose_logs([log_of_text(text)]).diagnoses
+    titles = [fix.title for fix in first.fixes if fix.id == "reduce_batch"]
+    assert not any("fits" in title for title in titles)
+
+
+def test_the_fix_says_its_arithmetic():
+    """The report names the batch, and that it is the plan's."""
+    report = diagnose_logs([log_of_text(training(batch=64))])
+    titles = [fix.title for one in report.diagnoses for fix in one.fixes if fix.id == "reduce_batch"]
+    assert any("fits, 64 does not, by the plan of" in title for title in titles)
+
+
+def test_checkpointing_is_the_difference_of_two_plans():
+    """What full recomputation saves is the plan without less the plan with it."""
+    case = case_of(training(batch=16))
+    saved = (
+        planned(case, checkpointing="none").per_gpu.parts.total_bytes
+        - planned(case, checkpointing="full").per_gpu.parts.total_bytes
+    )
+    assert checkpointing_recovers_bytes(case) == max(0, saved)
+
+
+def test_adapters_without_a_count_are_no_training_plan():
+    """How much LoRA trains is not guessed; what its own line says is used."""
+    assert case_of("peft lora\n" + training()).expected.spec is None
+    told = "trainable params: 12,358,144 || all params: 1,235,814,400 || trainable%: 1.0\n"
+    spec = case_of(told + training()).expected.spec
+    assert spec is not None
+    assert spec.trainable_fraction == pytest.approx(0.01, rel=1e-3)
+
+
+@given(st.text(alphabet='{}":model_typelama,0123456789[] \n', max_size=300))
+def test_any_text_around_a_configuration_is_survived(text):
+    """Braces without end are no model and no crash."""
+    case = case_of(f'"model_type": {text} {{"model_type": {text}\n' + STEP)
+    assert case.expected is None or case.expected.architecture.total_parameters >= 0
