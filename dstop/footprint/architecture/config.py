@@ -48,7 +48,11 @@ def read_config(config: Mapping[str, Any], name: str | None = None) -> Architect
         model, name=name or _class_name(config) or family, family=family, dtype=_dtype(fields, config)
     )
     said = text.get("quantization_config", config.get("quantization_config"))
-    return model if said is None else replace(model, quantization=read_quantization(said, model))
+    return (
+        model
+        if said is None
+        else replace(model, quantization=read_quantization(said, model, fields.word("expert_dtype")))
+    )
 
 
 def _class_name(config: Mapping[str, Any]) -> str:

@@ -21,8 +21,13 @@ MOST_GROUP = 1_000_000
 MOST_BITS = 16
 
 
-def read_quantization(said: object, model: Architecture) -> Quantization:
+def read_quantization(said: object, model: Architecture, expert_dtype: str = "") -> Quantization:
     """Read `quantization_config`.
+
+    Args:
+        said: the object.
+        model: whose tensors it is about.
+        expert_dtype: the config's field of that name (DeepSeek-V4: `fp4`, or `fp8` like the rest).
 
     Raises:
         PlanError: the method is not known, or a field is of another kind.
@@ -31,7 +36,7 @@ def read_quantization(said: object, model: Architecture) -> Quantization:
         raise PlanError(f"quantization_config: {shown(said)} is no object of fields", fix="as published")
     method = said.get("quant_method")
     if method == "fp8":
-        return _fp8(said, model)
+        return _fp8(said, model, expert_dtype)
     if method in {"gptq", "awq"}:
         return _packed(said, method)
     if method == "bitsandbytes":
@@ -46,11 +51,11 @@ def read_quantization(said: object, model: Architecture) -> Quantization:
     )
 
 
-def _fp8(said: Mapping[str, Any], model: Architecture) -> Quantization:
+def _fp8(said: Mapping[str, Any], model: Architecture, expert_dtype: str) -> Quantization:
     """DeepSeek-V4 keeps its experts in mxfp4 beside fp8 (`expert_dtype`, configuration_deepseek_v4.py)."""
     block = said.get("weight_block_size")
     skipped = skipped_modules(said.get("modules_to_not_convert", said.get("ignored_layers")), model)
-    if model.family == "deepseek_v4":
+    if model.family == "deepseek_v4" and expert_dtype in {"", "fp4"}:
         return Quantization(
             method="mxfp4",
             bits=4,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dstop.errors import PlanError
@@ -77,9 +76,8 @@ def key(name: str) -> str:
 @cache
 def _texts() -> Mapping[str, str]:
     """Give the text of each file: they are small, and to parse one takes longer than to read them all."""
-    folder = files("dstop.footprint.catalog").joinpath("models")
-    found = {item.name: item.read_text("utf-8") for item in folder.iterdir() if item.name.endswith(".toml")}
-    return dict(sorted(found.items()))
+    folder = Path(__file__).with_name("models")
+    return {file.name: file.read_text("utf-8") for file in sorted(folder.glob("*.toml"))}
 
 
 @cache
@@ -136,6 +134,8 @@ def _listed(entry: Mapping[str, Any]) -> ModelEntry:
 
 
 def _unknown(name: str) -> PlanError:
+    from difflib import get_close_matches  # noqa: PLC0415 - only for names that are not there
+
     shown = "".join(char if char.isprintable() else "?" for char in name[:MOST_NAME])
     names = {
         key(found): found

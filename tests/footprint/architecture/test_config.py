@@ -231,3 +231,50 @@ def test_active_parameters_leave_out_idle_experts() -> None:
     assert isinstance(model.layers[1].feed_forward, Experts)
     idle = 3 * 6 * 3 * 64 * 32
     assert model.active_parameters == model.total_parameters - idle
+
+
+V4: dict[str, Any] = {
+    **LLAMA,
+    "model_type": "deepseek_v4",
+    "num_key_value_heads": 1,
+    "head_dim": 16,
+    "q_lora_rank": 24,
+    "o_lora_rank": 8,
+    "o_groups": 2,
+    "qk_rope_head_dim": 8,
+    "moe_intermediate_size": 32,
+    "n_routed_experts": 8,
+    "n_shared_experts": 1,
+    "num_experts_per_tok": 2,
+    "num_hash_layers": 1,
+    "index_n_heads": 4,
+    "index_head_dim": 8,
+    "index_topk": 16,
+    "compress_ratios": [0, 4, 128, 4],
+}
+
+
+def test_ratios_of_v4_say_what_each_layer_compresses() -> None:
+    """Only layers of ratio 4 have an indexer; the first layer routes by hash and has no bias."""
+    layers = read_config(V4).layers
+    assert [layer.attention.compress_ratio for layer in layers] == [0, 4, 128, 4]
+    assert [layer.attention.indexer is not None for layer in layers] == [False, True, False, True]
+    biased = [any("correction" in tensor.name for tensor in layer.tensors) for layer in layers]
+    assert biased == [False, True, True, True]
+    assert layers[1] is layers[3]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"compress_ratios": [0, 4]}, "compress_ratios"),
+        ({"compress_ratios": [0, 4, 7, 4]}, "compress_ratios"),
+        ({"compress_ratios": [0, 4, [], 4]}, "compress_ratios"),
+        ({"o_groups": 3}, "o_groups"),
+        ({"index_topk": None}, "index_topk"),
+    ],
+)
+def test_what_is_wrong_with_v4_is_named(change: dict[str, Any], named: str) -> None:
+    """The order of its ratios is not guessed."""
+    with pytest.raises(PlanError, match=named):
+        read_config({**V4, **change})

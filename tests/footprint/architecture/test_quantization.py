@@ -97,3 +97,19 @@ def test_several_kinds_of_weights_are_refused() -> None:
     groups = {"a": {"weights": {"num_bits": 4}}, "b": {"weights": {"num_bits": 8}}}
     with pytest.raises(PlanError, match="several kinds"):
         read({"quant_method": "compressed-tensors", "config_groups": groups})
+
+
+def test_experts_of_v4_are_in_four_bits_unless_it_says_fp8() -> None:
+    """DeepSeek-V4 keeps its routed experts in mxfp4 beside fp8; `expert_dtype` says otherwise."""
+    sizes = {
+        "head_dim": 16,
+        "q_lora_rank": 24,
+        "o_lora_rank": 8,
+        "o_groups": 2,
+        "compress_ratios": [0, 1, 128, 128],
+    }
+    config = {**LLAMA, **EXPERTS, **sizes, "model_type": "deepseek_v4", "qk_rope_head_dim": 8}
+    said = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    four = read(said, config)
+    assert (four.method, four.experts_only, four.rest, four.block) == ("mxfp4", True, "fp8", (128, 128))
+    assert read(said, {**config, "expert_dtype": "fp8"}).method == "fp8"

@@ -94,16 +94,19 @@ def _shape(fields: Fields) -> Shape:
 
 
 def _ratios(fields: Fields, count: int) -> list[int]:
-    """Give tokens an entry for each layer: 0 (window alone), 4 or 128; entries beyond are of next-token modules."""
+    """Give tokens an entry for each layer: 0 (window alone), 4 or 128.
+
+    Some write 1 for the window alone; entries beyond the last layer are of next-token modules.
+    """
     said = fields.config.get("compress_ratios")
     if not isinstance(said, list | tuple) or len(said) < count:
         raise fields.refuse("compress_ratios", f"is no list of {count}", "0, 4 or 128 for each layer")
     for ratio in said[:count]:
-        if type(ratio) is not int or ratio not in {0, INDEXED, 128}:
+        if type(ratio) is not int or ratio not in {0, 1, INDEXED, 128}:
             raise fields.refuse(
                 "compress_ratios", "has a ratio that is not known", "0, 4 or 128 for each layer"
             )
-    return list(said[:count])
+    return [0 if ratio == 1 else ratio for ratio in said[:count]]
 
 
 def _attention(shape: Shape) -> tuple[Tensor, ...]:
