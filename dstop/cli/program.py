@@ -10,6 +10,7 @@ import click
 from dstop import __version__
 from dstop.cli import INTERRUPTED, terminal
 from dstop.cli.options import explain, request_of, typed, watch_options
+from dstop.cli.plan_command import plan
 from dstop.cli.recorder_command import recorder
 from dstop.cli.snapshot_command import snapshot
 from dstop.cli.watching import watch
@@ -298,6 +299,7 @@ def doctor(sources: tuple[str, ...], **options: object) -> int:
 
 dstop.add_command(snapshot)
 dstop.add_command(recorder)
+dstop.add_command(plan)
 
 
 @dstop.command("explain")

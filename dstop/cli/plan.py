@@ -1,0 +1,154 @@
+"""`dstop plan`: what a model should need, as text, as JSON, side by side with another, or on the screen."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from dstop.cli import terminal
+from dstop.cli.plan_spec import asked_of
+from dstop.errors import PlanError, UsageError
+from dstop.footprint.estimate import estimate
+from dstop.footprint.spec.settle import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import click
+
+    from dstop.cli.plan_spec import Asked
+    from dstop.footprint.catalog.values import Gpu
+    from dstop.footprint.spec.values import Spec
+    from dstop.model.footprint import Fit, Footprint
+    from dstop.settings import Settings
+
+_PRINTED = ("once", "json", "search", "hours", "tokens", "compare", "every")
+
+
+def plan_verb(names: Sequence[str], options: Mapping[str, Any], context: click.Context) -> None:
+    """Plan what was named, in the face that was asked for.
+
+    Raises:
+        UsageError: the words contradict each other.
+        PlanError: a model, a layout or a setting cannot be; its field is named.
+    """
+    if options["catalog"]:
+        from dstop.cli.plan_list import list_verb  # noqa: PLC0415 - a verb loads what it needs
+
+        list_verb(options)
+        return
+    _check(names, options)
+    asked = [asked_of(name, options) for name in names]
+    own = _prices(options["price"])
+    if options["compare"]:
+        _compare(asked, options, context)
+    elif not any(options[name] for name in _PRINTED) and terminal.can_be_live(os.environ):
+        _screen(asked[0].spec, _cards(options, asked[0].spec), own, context)
+    elif options["json"]:
+        _print_json(asked[0], options, own)
+    else:
+        _print_text(asked[0], options, own, context)
+
+
+def _check(names: Sequence[str], options: Mapping[str, Any]) -> None:
+    wanted = 2 if options["compare"] else 1
+    if not names:
+        raise UsageError(
+            "there is no model to plan", fix="name one (dstop plan --list), a config.json or a SPEC.json"
+        )
+    if len(names) != wanted:
+        says = "--compare takes two models" if options["compare"] else "a plan has one model"
+        fix = "write dstop plan --compare A B"
+        raise UsageError(f"{says}, and there {'is' if len(names) == 1 else 'are'} {len(names)}", fix=fix)
+    if list(names).count("-") > 1:
+        raise UsageError("standard input can be read once", fix="name - once")
+
+
+def _cards(options: Mapping[str, Any], spec: Spec) -> tuple[Gpu, ...]:
+    """Give the cards to judge: those that were named, every one (`--all`), or the usual ones and that of the SPEC."""
+    from dstop.footprint.catalog.hardware import find_gpu, gpus  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.footprint.fit import usual_gpus  # noqa: PLC0415 - as above
+
+    if options["gpu"]:
+        return tuple(dict.fromkeys(find_gpu(name) for name in options["gpu"]))
+    if options["every"]:
+        return tuple(sorted(gpus(), key=lambda gpu: (gpu.usable_bytes, gpu.short)))
+    usual = usual_gpus()
+    if spec.gpu is None or any(gpu.short == spec.gpu for gpu in usual):
+        return usual
+    return (find_gpu(spec.gpu), *usual)
+
+
+def _prices(said: Sequence[str]) -> Mapping[str, float]:
+    """Read `--price H100-80=2.5`.
+
+    Raises:
+        PlanError: it is written otherwise, or the card is not known.
+    """
+    if not said:
+        return {}
+    from dstop.footprint.catalog.prices import own_prices  # noqa: PLC0415 - a verb loads what it needs
+
+    found: dict[str, object] = {}
+    for text in said:
+        name, _, amount = text.rpartition("=")
+        try:
+            found[name] = float(amount)
+        except ValueError:
+            raise PlanError(f"price: {text[:80]!r} is no price", fix="such as H100-80=2.5") from None
+    return own_prices(found)
+
+
+def _print_json(asked: Asked, options: Mapping[str, Any], own: Mapping[str, float]) -> None:
+    from dstop.export.plan_json import plan_line  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.footprint.fit import judged  # noqa: PLC0415 - as above
+
+    footprint, fits = judged(asked.spec, _cards(options, asked.spec), own)
+    terminal.write(plan_line(settle(asked.spec)[0], footprint, fits))
+
+
+def _print_text(
+    asked: Asked, options: Mapping[str, Any], own: Mapping[str, float], context: click.Context
+) -> None:
+    from dstop.cli.doctor import write_lines  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.draw.plan_text import Told, plan_lines  # noqa: PLC0415 - as above
+    from dstop.footprint.fit import judged  # noqa: PLC0415 - as above
+
+    footprint, fits = judged(asked.spec, _cards(options, asked.spec), own)
+    told = Told(spec=settle(asked.spec)[0], footprint=footprint, fits=fits, every=options["every"])
+    write_lines(lambda width: plan_lines(told, width), _look(context))
+
+
+def _look(context: click.Context) -> Mapping[str, Any]:
+    settings = _settings(context)
+    return {"ascii": settings.ascii, "color": settings.color}
+
+
+def _settings(context: click.Context) -> Settings:
+    from dstop.cli.attach import settings_of  # noqa: PLC0415 - a verb loads what it needs
+
+    return settings_of(context)
+
+
+def _compare(asked: Sequence[Asked], options: Mapping[str, Any], context: click.Context) -> None:
+    first, second = (estimate(each.spec) for each in asked)
+    if options["json"]:
+        from dstop.export.plan_json import comparison_line  # noqa: PLC0415 - a verb loads what it needs
+
+        terminal.write(comparison_line(first, second))
+        return
+    from dstop.cli.doctor import write_lines  # noqa: PLC0415 - as above
+    from dstop.draw.plan_compare import plan_comparison  # noqa: PLC0415 - as above
+
+    before, after = (settle(each.spec)[0] for each in asked)
+    write_lines(lambda width: plan_comparison((before, first), (after, second), width), _look(context))
+
+
+def _screen(spec: Spec, cards: Sequence[Gpu], own: Mapping[str, float], context: click.Context) -> None:
+    from dstop.footprint.fit import judged  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.ui.plan_live import run_plan  # noqa: PLC0415 - as above
+
+    def judge(turned: Spec) -> tuple[Footprint, Sequence[Fit]]:
+        return judged(turned, cards, own)
+
+    run_plan(spec, judge, _settings(context))
