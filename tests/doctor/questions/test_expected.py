@@ -174,3 +174,23 @@ def test_any_text_around_a_configuration_is_survived(text):
     """Braces without end are no model and no crash."""
     case = case_of(f'"model_type": {text} {{"model_type": {text}\n' + STEP)
     assert case.expected is None or case.expected.architecture.total_parameters >= 0
+
+
+def test_a_command_line_in_the_log_names_the_model():
+    """What was typed is read as the monitor reads it of a live process: the catalog's model, its options."""
+    typed = (
+        "+ torchrun --nproc_per_node 8 finetune.py --model_name_or_path meta-llama/Llama-3.2-1B"
+        " --per_device_train_batch_size 64 --max_seq_length 4096 --bf16 True --optim adamw_bnb_8bit\n"
+    )
+    case = case_of(typed + STEP + FAILED.format(total="79.00", held="77.00"))
+    assert case.expected is not None
+    assert case.expected.architecture.total_parameters == PARAMETERS
+    spec = case.expected.spec
+    assert (spec.batch, spec.sequence, spec.optimizer, spec.parallel.dp) == (64, 4096, "adamw8bit", 8)
+    assert batch_that_fits(case).largest < 64
+
+
+def test_a_name_in_the_log_is_looked_up():
+    """An engine prints `model='...'`: the exact count of parameters replaces the one of the name."""
+    text = "Initializing an LLM engine with config: model='/models/Qwen2.5-0.5B-Instruct', tensor_parallel_size=1\n"
+    assert weights_bytes(case_of(text)) == 2 * 494_032_768
