@@ -54,12 +54,13 @@ def read_sparse(fields: Fields, count: int, *, bias: bool) -> tuple[Mixture | No
     """
     if "n_routed_experts" not in fields:
         return None, [False] * count
-    mixture = read_mixture(fields)
-    method = fields.word("topk_method")
-    mixture = replace(mixture, router_bias=method == "noaux_tc" if method else bias)
     first = fields.count("layers", "first_k_dense_replace", default=0, least=0)
     step = fields.count("layers", "moe_layer_freq", default=1)
-    return mixture, [index >= first and index % step == 0 for index in range(count)]
+    sparse = [index >= first and index % step == 0 for index in range(count)]
+    if not any(sparse):  # all are dense: what the config says of experts, or leaves out, has no bearing
+        return None, sparse
+    method = fields.word("topk_method")
+    return replace(read_mixture(fields), router_bias=method == "noaux_tc" if method else bias), sparse
 
 
 def mixture_block(

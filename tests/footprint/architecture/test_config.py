@@ -278,3 +278,9 @@ def test_what_is_wrong_with_v4_is_named(change: dict[str, Any], named: str) -> N
     """The order of its ratios is not guessed."""
     with pytest.raises(PlanError, match=named):
         read_config({**V4, **change})
+
+
+def test_a_model_without_sparse_layers_needs_no_experts() -> None:
+    """Where each layer is dense, what is missing of experts does not matter."""
+    model = read_config({**MLA, "first_k_dense_replace": 4, "num_experts_per_tok": None})
+    assert model.active_parameters == model.total_parameters
