@@ -92,6 +92,8 @@ PROCESS_KEYS: Sequence[tuple[str, str]] = (
 MARKS: Sequence[tuple[str, str, str]] = (
     ("▇▇▇", "seg.a", "memory of processes, the biggest first, in two shades"),
     ("▄▄▄", "seg.cached", "cached by PyTorch's allocator: free, for that process alone"),
+    ("▇┃▇", "title", "where a process should end that holds more than its model needs"),
+    ("╌╌╌", "label", "what the models of a card should still take"),
     ("▚▚▚", "seg.not_torch", "beside PyTorch's allocator: CUDA context, NCCL, libraries"),
     ("▓▓▓", "dim", "memory of processes that --user, --pid or a filter leave out"),
     ("▒▒▒", "seg.unattributed", "used, but by no process that is listed"),

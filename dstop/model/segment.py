@@ -76,7 +76,8 @@ class ModelFacts(Value):
     """What lives in the process: counted once, when somebody asks."""
 
     models: tuple[Mapping[str, object], ...] = ()
-    """Outermost modules: class, parameters, trainable, parameter_bytes, gradient_bytes, buffer_bytes, dtypes."""
+    """Outermost modules: class, parameters, trainable, parameter_bytes, gradient_bytes, buffer_bytes, dtypes,
+    checkpointed (modules that are computed again in the backward pass)."""
     optimizers: tuple[Mapping[str, object], ...] = ()
     """Class, state_bytes, state_dtypes, defaults that are plain values."""
     config: Mapping[str, object] | None = None

@@ -1156,6 +1156,7 @@ def count_model(top: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
         "parameter_bytes",
         "gradient_bytes",
         "buffer_bytes",
+        "checkpointed",
     )
     facts.update(dict.fromkeys(names, 0))
     facts["dtypes"], facts["devices"] = {}, {}
@@ -1163,6 +1164,7 @@ def count_model(top: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
     while todo:
         module = todo.pop()
         config = config or configuration(module)
+        facts["checkpointed"] += recomputes(module)
         for name in ("_parameters", "_buffers"):
             for tensor in parts(module, name):
                 if id(tensor) not in seen:
@@ -1176,6 +1178,14 @@ def count_model(top: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
                 seen.add(id(child))
                 todo.append(child)
     return facts, config
+
+
+def recomputes(module: Any) -> bool:
+    """Say whether a module is computed again in the backward pass: transformers' flag, or torch's own wrapper."""
+    if module.__dict__.get("gradient_checkpointing") is True:
+        return True
+    children = module.__dict__.get("_modules")
+    return isinstance(children, dict) and "_checkpoint_wrapped_module" in children
 
 
 def count_tensor(tensor: Any, facts: dict[str, Any], *, parameter: bool) -> None:
@@ -1220,6 +1230,9 @@ def configuration(module: Any) -> dict[str, Any] | None:
         return None
     try:
         found = plain(config.to_dict(), 6)
+        attention = config.__dict__.get("_attn_implementation_internal")  # to_dict leaves it out
+        if type(found) is dict and type(attention) is str:
+            found["_attn_implementation"] = attention
     except Exception:
         return None
     small = (

@@ -12,7 +12,7 @@ from dstop.model.footprint import Cause
 from dstop.units import MIB, bytes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dstop.footprint.live.hook import Held
     from dstop.footprint.live.known import Hypothesis, Known
@@ -42,9 +42,15 @@ def causes_of(
     if expectation.is_floor and remainder > 0:
         return (), None  # the parts that nobody knows are in it
     parts = {each.part: each for each in expectation.parts}
+    counted = tuple(_counted(parts, held))
     measured = [
         cause
-        for cause in (*_counted(parts, held), *_of_allocator(parts, allocator, known), *_told(known, parts))
+        for cause in (
+            *counted,
+            *_of_allocator(parts, allocator),
+            *_told(known, parts),
+            *_short(parts, counted),
+        )
         if (cause.bytes > 0) == (remainder > 0)
     ]
     left = remainder - sum(cause.bytes for cause in measured)
@@ -64,6 +70,11 @@ def _counted(parts: dict[str, PartComparison], held: Held | None) -> Iterator[Ca
     weights, states = parts.get("weights"), parts.get("optimizer")
     if weights is not None and _differs(weights):
         yield _weights_cause(weights, held)
+    gradients = parts.get("gradients")
+    if gradients is not None and _differs(gradients):
+        name = "fp32_states" if _is_twice(gradients) else "gradients"
+        moved = gradients.difference_bytes or 0
+        yield Cause(name=name, says=_instead("gradients", gradients), bytes=moved, confidence="certain")
     if states is not None and _differs(states):
         moved = states.difference_bytes or 0
         if not states.live_bytes:
@@ -86,13 +97,11 @@ def _weights_cause(weights: PartComparison, held: Held) -> Cause:
     return Cause(name=name, says=_instead("weights", weights), bytes=moved, confidence="certain")
 
 
-def _of_allocator(
-    parts: dict[str, PartComparison], allocator: Allocator | None, known: Known
-) -> Iterator[Cause]:
+def _of_allocator(parts: dict[str, PartComparison], allocator: Allocator | None) -> Iterator[Cause]:
     """Compare what is beside the tensors: what the allocator keeps free, and what is not the allocator's."""
     if allocator is None:
         return
-    loose, beside, peak = parts.get("reserved_unallocated"), parts.get("context"), parts.get("allocated")
+    loose, beside = parts.get("reserved_unallocated"), parts.get("context")
     if loose is not None and _differs(loose) and (loose.difference_bytes or 0) > 0:
         has, most = bytes_text(allocator.reserved_bytes), bytes_text(allocator.peak_allocated_bytes)
         words = (
@@ -105,10 +114,21 @@ def _of_allocator(
             f"{_instead('memory outside the allocator', beside)}: further communicators, graphs or libraries"
         )
         yield Cause(name="communicators", says=words, bytes=beside.difference_bytes or 0, confidence="likely")
-    if peak is not None and (peak.difference_bytes or 0) < -_LEAST_BYTES and "weights" not in known.reported:
+
+
+def _short(parts: dict[str, PartComparison], counted: Iterable[Cause]) -> Iterator[Cause]:
+    """Say that a whole step has not been seen yet, where tensors have never been as much as one takes.
+
+    What is counted part by part is not told a second time.
+    """
+    peak = parts.get("allocated")
+    if peak is None or peak.difference_bytes is None:
+        return
+    moved = peak.difference_bytes - sum(cause.bytes for cause in counted)
+    if moved <= -_LEAST_BYTES:
         seen, whole = bytes_text(peak.live_bytes), bytes_text(peak.expected_bytes)
         words = f"tensors had {seen} at most so far, a whole step takes {whole}"
-        yield Cause(name="not_at_peak", says=words, bytes=peak.difference_bytes or 0, confidence="certain")
+        yield Cause(name="not_at_peak", says=words, bytes=moved, confidence="certain")
 
 
 def _told(known: Known, parts: dict[str, PartComparison]) -> Iterator[Cause]:

@@ -30,6 +30,8 @@ _OPTIMIZERS = {
 """Classes of torch, bitsandbytes, torchao and transformers, by what they keep a parameter."""
 _DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float8_e4m3fn": "fp8"}
 _MOST_OF_IT = 0.5
+_WITH_MASTER = 10
+"""Bytes a parameter: between the 8 of two fp32 moments and the 12 of a master copy beside them."""
 _SHARDED = 0.9
 """Below this share of its parameters a rank has only its shard; above it, buffers and padding account for the rest."""
 
@@ -94,20 +96,24 @@ def hook_clues(facts: ModelFacts | None, world_size: int | None) -> Clues:
     fields["weights"] = _main_dtype(model.get("dtypes"))
     if fields.get("phase") == "training":
         fields |= _layout(model, world_size)
-        layers = _number(model, "checkpointed_layers")
-        fields["checkpointing"] = "full" if layers else "none" if "checkpointed_layers" in model else None
-    attention = model.get("attention")
-    if isinstance(attention, str):
-        known = {"eager": "eager", "sdpa": "sdpa"}
-        fields["attention"] = "flash" if attention.startswith("flash") else known.get(attention)
+        again = _number(model, "checkpointed")
+        fields["checkpointing"] = "full" if again else "none" if "checkpointed" in model else None
     config = facts.config if facts.config is not None and facts.config.get("model_type") else None
-    if isinstance(config, dict) and config.get("quantization_config"):
-        fields["weights"] = "native"
+    if config is not None:
+        fields["attention"] = _attention(config.get("_attn_implementation"))
+        if config.get("quantization_config"):
+            fields["weights"] = "native"
     return Clues(
         rung="hook",
         config=config,
         fields={name: value for name, value in fields.items() if value is not None},
     )
+
+
+def _attention(name: object) -> str | None:
+    if not isinstance(name, str):
+        return None
+    return "flash" if name.startswith("flash") else {"eager": "eager", "sdpa": "sdpa"}.get(name)
 
 
 def _training(facts: ModelFacts) -> dict[str, object]:
@@ -128,7 +134,22 @@ def _training(facts: ModelFacts) -> dict[str, object]:
         fields["optimizer"] = _OPTIMIZERS.get(name)
     if fields["optimizer"] in {"adamw", "lion", "sgd_momentum", "muon"}:
         fields["optimizer_state"] = _main_dtype(optimizer.get("state_dtypes"))
+    if fields["optimizer"] == "adamw" and _has_master(facts, _number(optimizer, "state_bytes")):
+        fields["master_weights"] = True
     return fields
+
+
+def _has_master(facts: ModelFacts, state_bytes: int) -> bool:
+    """Whether Adam's states are large enough for a third fp32 number a parameter: two moments and the master copy.
+
+    Of a model in fp32 the parameters are their own master, and two moments are 8 bytes (Megatron-LM's accounting,
+    `theoretical_memory_usage.py`: 12 with the copy).
+    """
+    trained = 0.0
+    for model in facts.models:
+        count, mine = _number(model, "parameters"), _number(model, "local_parameters")
+        trained += _number(model, "trainable") * (mine / count if count and mine else 1.0)
+    return trained > 0 and state_bytes > _WITH_MASTER * trained
 
 
 def _adapters(model: Mapping[str, object]) -> dict[str, object]:

@@ -194,6 +194,8 @@ class ProcessScreen(GuestScreen):
             lines += fact_lines(process, gpu, width, now_s, dense=self._last is not None)
         elif facts is not None:
             lines += host_fact_lines(facts, width, now_s)
+        if process is not None:
+            lines += self._expected_lines(process, width, gpu.memory_total_bytes if gpu is not None else None)
         lines += self._inside_lines(width, steps)
         if process is not None:
             self._history = history = frame.watched.get(process.key, self._history)
@@ -203,6 +205,19 @@ class ProcessScreen(GuestScreen):
         if self.dstop.hands is not None:
             lines += detail_lines(self.detail, width)
         return lines
+
+    def _expected_lines(self, process: GpuProcess, width: int, card_bytes: int | None) -> list[Line]:
+        """Draw what its model should hold, or why that is not known where somebody would wonder."""
+        if process.expectation is None and "footprint" not in process.unavailable:
+            return []
+        from dstop.draw.expectation_lines import (  # noqa: PLC0415 - not every process is a model
+            expectation_lines,
+            unknown_lines,
+        )
+
+        if process.expectation is None:
+            return unknown_lines(process.unavailable["footprint"], width)
+        return expectation_lines(process.expectation, width, card_bytes)
 
     def _inside_lines(self, width: int, steps: int) -> list[Line]:
         """Draw the allocator of every device, or the way to see it."""

@@ -296,6 +296,7 @@ optimizer.step()
     assert model["gradient_bytes"] == 4 * (single - 40)
     assert model["buffer_bytes"] == 4 * 80 + 8
     assert model["devices"] == {"cuda:0": 4 * single + 2 * half}
+    assert model["checkpointed"] == 0
     (optimizer,) = facts["optimizers"]
     assert optimizer["class"] == "torch.optim.adamw.AdamW"
     assert optimizer["state_bytes"] == host.value(
@@ -306,6 +307,25 @@ optimizer.step()
     assert facts["unavailable"] == {}
     host.do("other = Outer()")
     assert host.wire.ask("facts") == facts
+
+
+def test_what_is_computed_again_in_the_backward_pass_is_counted(hosts: Any, cudasim: Any) -> None:
+    """Both ways to say so: transformers' flag on a module, and torch's own wrapper round one."""
+    host = started(
+        hosts,
+        cudasim,
+        """
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+class Block(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gradient_checkpointing, self.low = True, torch.nn.Linear(3, 3)
+model = torch.nn.Sequential(Block(), Block(), checkpoint_wrapper(torch.nn.Linear(3, 3)), torch.nn.Linear(3, 3)).cuda()
+model[1].gradient_checkpointing = "not a truth value"
+""",
+    )
+    (model,) = host.wire.ask("facts")["models"]
+    assert model["checkpointed"] == 2
 
 
 def test_a_frozen_heap_is_said_to_be_one(hosts: Any, cudasim: Any) -> None:
