@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,17 +15,34 @@ Entry = TypeVar("Entry")
 
 MOST_NAME = 80
 _MOST_SUGGESTED = 8
+_NAME = re.compile(r'^(?:name|short) = "(.+)"$', re.MULTILINE)
+_ALIASES = re.compile(r"^aliases = \[(.+)\]$", re.MULTILINE)
 _MAKERS = frozenset({"nvidia", "amd", "geforce", "instinct", "tesla", "gpu", "graphics"})
 
 
 @cache
-def table(name: str) -> dict[str, Any]:
-    """Read one file of the catalog, once a process: a plan needs two of them at most."""
-    import tomllib  # noqa: PLC0415 - 5 ms, for those who name a GPU or a tier
+def blocks(name: str) -> tuple[str, ...]:
+    """Give the text of each entry of one file of the catalog, and first what is before them, once a process.
 
+    Entries are parsed one by one, when they are wanted: to parse all takes ten times as long as to read them.
+    """
     path = f"{__file__.removesuffix('entries.py')}{name}.toml"
-    with open(path, "rb") as file:  # noqa: PTH123 - pathlib and importlib.resources cost 30 ms of start
-        return tomllib.load(file)
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib and importlib.resources cost 30 ms of start
+        return tuple(re.split(r"(?m)^\[\[\w+\]\]$", file.read()))
+
+
+@cache
+def parsed(block: str) -> dict[str, Any]:
+    """Parse the text of one entry."""
+    import tomllib  # noqa: PLC0415 - 10 ms, for those who name a GPU or a tier
+
+    return tomllib.loads(block)
+
+
+def names_in(block: str) -> list[str]:
+    """Give the names in the text of an entry: its own, what people type, and aliases."""
+    aliases = _ALIASES.search(block)
+    return _NAME.findall(block) + (re.findall(r'"([^"]+)"', aliases[1]) if aliases else [])
 
 
 def key(name: str) -> str:

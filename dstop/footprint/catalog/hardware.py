@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from dstop.footprint.catalog.entries import find, key, table
+from dstop.footprint.catalog.entries import blocks, find, key, names_in, parsed
 from dstop.footprint.catalog.values import Gpu, Price, Server
 from dstop.units import MIB
 
@@ -20,7 +19,7 @@ def find_gpu(name: str) -> Gpu:
     Raises:
         PlanError: there is no such card; the nearest name is given.
     """
-    return find(name, _gpus_by_key(), "GPU", attrgetter("short"))
+    return _gpu(find(name, _by_key("gpus"), "GPU", lambda block: names_in(block)[1]))
 
 
 def find_server(name: str) -> Server:
@@ -29,34 +28,35 @@ def find_server(name: str) -> Server:
     Raises:
         PlanError: there is none; the nearest name is given.
     """
-    return find(name, _servers_by_key(), "server", attrgetter("name"))
+    return _server(find(name, _by_key("servers"), "server", lambda block: names_in(block)[0]))
 
 
 @cache
 def gpus() -> tuple[Gpu, ...]:
     """Give every card of the catalog, the newest first."""
-    return tuple(_gpu(entry) for entry in table("gpus")["gpu"])
+    return tuple(_gpu(block) for block in blocks("gpus")[1:])
 
 
 @cache
 def servers() -> tuple[Server, ...]:
     """Give every server and instance of the catalog."""
-    file = table("servers")
-    return tuple(_server(entry, file["sources"]) for entry in file["server"])
+    return tuple(_server(block) for block in blocks("servers")[1:])
 
 
 @cache
-def _gpus_by_key() -> Mapping[str, Gpu]:
-    return {key(name): gpu for gpu in gpus() for name in (gpu.name, gpu.short, *gpu.aliases)}
+def servers_with(gpu: str) -> tuple[Server, ...]:
+    """Give the servers that have cards of one kind, by its short name."""
+    return tuple(_server(block) for block in blocks("servers")[1:] if f'\ngpu = "{gpu}"\n' in block)
 
 
 @cache
-def _servers_by_key() -> Mapping[str, Server]:
-    return {key(name): server for server in servers() for name in (server.name, *server.aliases)}
+def _by_key(name: str) -> Mapping[str, str]:
+    return {key(named): block for block in blocks(name)[1:] for named in names_in(block)}
 
 
-def _gpu(entry: dict[str, Any]) -> Gpu:
-    fields = dict(entry)
+@cache
+def _gpu(block: str) -> Gpu:
+    fields = dict(parsed(block))
     return Gpu(
         memory_bytes=fields.pop("memory_mib") * MIB,
         reserved_bytes=fields.pop("kept_mib") * MIB,
@@ -66,18 +66,20 @@ def _gpu(entry: dict[str, Any]) -> Gpu:
     )
 
 
-def _server(entry: dict[str, Any], sources: Mapping[str, str]) -> Server:
-    fields = dict(entry)
+@cache
+def _server(block: str) -> Server:
+    fields = dict(parsed(block))
     return Server(
         aliases=tuple(fields.pop("aliases", ())),
         notes=tuple(fields.pop("notes", ())),
-        price=_price(fields.pop("price", None), sources),
+        price=_price(fields.pop("price", None)),
         **fields,
     )
 
 
-def _price(entry: list[Any] | None, sources: Mapping[str, str]) -> Price | None:
+def _price(entry: list[Any] | None) -> Price | None:
     if entry is None:
         return None
     per_hour, day, source = entry
+    sources = parsed(blocks("servers")[0])["sources"]
     return Price(per_hour=float(per_hour), as_of=day, source=sources[source])

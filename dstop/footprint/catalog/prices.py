@@ -7,7 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from dstop.errors import PlanError
-from dstop.footprint.catalog.hardware import find_gpu, find_server, servers
+from dstop.footprint.catalog.hardware import find_gpu, find_server, servers_with
 from dstop.footprint.catalog.values import Price
 
 if TYPE_CHECKING:
@@ -32,13 +32,12 @@ def price_of(gpu: Gpu, count: int, own: Mapping[str, float] | None = None) -> Pr
     own = own or {}
     if gpu.short in own:
         return Price(per_hour=own[gpu.short] * count, source=f"your price of one {gpu.short}")
-    offers = [offer for server in servers() if (offer := _rented(server, gpu, count, own)) is not None]
+    rented = (_rented(server, count, own) for server in servers_with(gpu.short))
+    offers = [offer for offer in rented if offer is not None]
     return min(offers, key=lambda offer: offer.per_hour, default=None)
 
 
-def _rented(server: Server, gpu: Gpu, count: int, own: Mapping[str, float]) -> Price | None:
-    if server.gpu != gpu.short:
-        return None
+def _rented(server: Server, count: int, own: Mapping[str, float]) -> Price | None:
     price = server.price
     if server.name in own:
         price = Price(per_hour=own[server.name], source="your price")

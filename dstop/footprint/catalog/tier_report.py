@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dstop.footprint.architecture.shaped import llama_shaped, size_of
+from dstop.footprint.catalog.tier_values import TierEnd, TierReport
 from dstop.footprint.catalog.tiers import GB
-from dstop.footprint.catalog.values import TierEnd, TierReport
 from dstop.footprint.estimate import estimate
 from dstop.footprint.spec.values import Parallel, Spec
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dstop.footprint.catalog.entries import find, key, table
+from dstop.footprint.catalog.entries import blocks, find, key, names_in, parsed
 from dstop.footprint.catalog.values import Tier
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def find_tier(name: str) -> Tier:
     Raises:
         PlanError: there is no such tier; the nearest name is given.
     """
-    return find(name, _by_key(), "tier", attrgetter("name"))
+    return _tier(find(name, _by_key(), "tier", lambda block: names_in(block)[0]))
 
 
 def is_tier(name: str) -> bool:
@@ -41,16 +40,17 @@ def tier_of(parameters: float) -> Tier | None:
 @cache
 def tiers() -> tuple[Tier, ...]:
     """Give the tiers, the smallest first."""
-    return tuple(_tier(entry) for entry in table("tiers")["tier"])
+    return tuple(_tier(block) for block in blocks("tiers")[1:])
 
 
 @cache
-def _by_key() -> Mapping[str, Tier]:
-    return {key(name): tier for tier in tiers() for name in (tier.name, *tier.aliases)}
+def _by_key() -> Mapping[str, str]:
+    return {key(name): block for block in blocks("tiers")[1:] for name in names_in(block)}
 
 
-def _tier(entry: dict[str, Any]) -> Tier:
-    fields = dict(entry)
+@cache
+def _tier(block: str) -> Tier:
+    fields = dict(parsed(block))
     low, *high = fields.pop("parameters")
     training = fields.pop("training_gb")
     inference = fields.pop("inference_gb", (None, None))

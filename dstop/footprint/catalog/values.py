@@ -9,7 +9,6 @@ from dstop.model.value import Value
 
 if TYPE_CHECKING:
     from dstop.footprint.spec.values import Checkpointing
-    from dstop.model.footprint import Footprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -127,31 +126,3 @@ class Tier(Value):
     def implied_bytes_per_parameter(self, parameters: float) -> float:
         """Give what the guide's example comes to: bytes on all its GPUs over the parameters, activations and all."""
         return self.sample_bytes * self.sample_gpus / parameters
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class TierEnd(Value):
-    """One end of a tier's range of sizes: the guide's figures beside arithmetic for a dense Llama of that size."""
-
-    parameters: float
-    training: Footprint
-    """Of the guide's example: its GPUs, its batch, states sharded over all of them (ZeRO stage 3)."""
-    inference: Footprint
-    """Weights in 16 bits over the guide's GPUs, one sequence."""
-    implied_bytes_per_parameter: float
-    """By the guide's example, on all its GPUs."""
-    states_bytes_per_parameter: float
-    """By arithmetic: weights, gradients, fp32 master copy and both moments."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class TierReport(Value):
-    """A tier beside arithmetic: what the guide says, what follows, and where the two cannot both be right."""
-
-    tier: Tier
-    ends: tuple[TierEnd, ...]
-    """The low end of its sizes and, where there is one, the high end."""
-    contradictions: tuple[str, ...]
-    """One sentence each, with the figures of both sides; empty when the guide's figures are possible."""
-    remarks: tuple[str, ...]
-    """Where the guide is generous or leaves something open; its figures are possible all the same."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dstop.errors import PlanError
-from dstop.footprint.catalog.entries import key
+from dstop.footprint.catalog import hardware
+from dstop.footprint.catalog.entries import blocks, key, names_in, parsed
 from dstop.footprint.catalog.hardware import find_gpu, find_server, gpus, servers
 from dstop.units import GIB, MIB
 
@@ -166,3 +169,14 @@ def test_any_name_is_found_or_refused(name: str):
     except PlanError:
         return
     assert found in gpus()
+
+
+@pytest.mark.parametrize("name", ["gpus", "servers", "tiers"])
+def test_entries_are_parsed_one_by_one_as_the_whole_file_would_be(name: str):
+    """An entry by itself says what it says in its file, and begins with its names: that is how it is found."""
+    path = Path(hardware.__file__).with_name(f"{name}.toml")
+    whole = tomllib.loads(path.read_text("utf-8"))[name.removesuffix("s")]
+    assert [parsed(block) for block in blocks(name)[1:]] == whole
+    for entry, block in zip(whole, blocks(name)[1:], strict=True):
+        named = [entry["name"], *([entry["short"]] if "short" in entry else []), *entry.get("aliases", [])]
+        assert names_in(block) == named
