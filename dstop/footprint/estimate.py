@@ -11,7 +11,7 @@ from dstop.footprint.spec.settle import settle
 from dstop.footprint.stages import stages_of
 from dstop.footprint.training.rank import training_rank
 from dstop.footprint.weights import checkpoint_bytes
-from dstop.model.footprint import Footprint
+from dstop.model.footprint import Assumption, Footprint
 
 if TYPE_CHECKING:
     from dstop.footprint.spec.values import Spec
@@ -40,7 +40,11 @@ def estimate(spec: Spec) -> Footprint:
         gpus=settled.parallel.gpus,
         kv_bytes_per_token=0 if training else kv_bytes_per_token(settled, stages_of(settled)[chosen]),
         checkpoint_bytes=checkpoint_bytes(settled),
-        assumptions=(*taken, *(() if training else inference_assumptions(settled, ranks[chosen]))),
+        assumptions=(
+            *(Assumption(subject="model", says=note, source="catalog") for note in settled.architecture.notes),
+            *taken,
+            *(() if training else inference_assumptions(settled, ranks[chosen])),
+        ),
     )
 
 
