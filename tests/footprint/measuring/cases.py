@@ -1,0 +1,277 @@
+"""The table of what is measured: each case a configuration of transformers, shrunk until a step takes a second.
+
+Left out, for on a simulated device they are not what they are on a GPU: a mixture of experts whose tokens are sorted by
+the router's answers (all answers are nought: see `EVEN`), and losses that skip padding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training. The fields are those of a SPEC, but for `config` (a class of transformers) and `arguments`."""
+
+    config: str
+    model: dict[str, Any]
+    weights: str = "bf16"
+    autocast: str = ""
+    optimizer: str = "adamw"
+    batch: int = 2
+    sequence: int = 512
+    checkpointing: bool = False
+    attention: str = "sdpa"
+    lora: dict[str, Any] | None = None
+    frozen: tuple[str, ...] = ()
+    """Parameters whose names have one of these in them are not trained."""
+    loss: str = "full"
+    """`full`: the model's own; `chunked`: pieces of the sequence, each recomputed; `hidden`: none, to see the rest."""
+    chunks: int = 8
+    mask: bool = True
+    """Whether a mask of ones is passed, as the Trainer's collators do."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    sharding: str = ""
+    """`ddp`, `fsdp` (FSDP2, each layer a unit), `fsdp-mixed` (gathered in bf16): two ranks, the first is recorded."""
+    variant: str = ""
+    """What no field of a SPEC can say."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One prompt and the tokens after it."""
+
+    config: str
+    model: dict[str, Any]
+    weights: str = "bf16"
+    batch: int = 1
+    prompt: int = 1024
+    new: int = 64
+    attention: str = "sdpa"
+    variant: str = ""
+    note: str = ""
+
+
+OPTIMIZERS = {"adamw-fused": ("adamw", "fused"), "adamw-loop": ("adamw", "for-loop")}
+OPTIMIZERS |= {"adafactor-torch": ("adafactor", "torch.optim")}
+
+
+def spec_of(case, config, static):
+    """Give the SPEC of a case: `config` is the model's own, `static` what was counted."""
+    spec = {"model": config, "weights": case.weights, "batch": case.batch, "attention": case.attention}
+    spec["framework"] = "hf"
+    if isinstance(case, Generation):
+        return spec | {
+            "phase": "inference",
+            "kv_cache": case.weights,
+            "sequence": case.prompt + case.new,
+            "max_num_batched_tokens": case.prompt * case.batch,
+            "mla_cache": "expanded",
+        }
+    spec |= {
+        "phase": "training",
+        "sequence": case.sequence,
+        "checkpointing": "full" if case.checkpointing else "none",
+    }
+    spec |= {"optimizer": OPTIMIZERS.get(case.optimizer, (case.optimizer, ""))[0]}
+    if case.sharding:
+        spec |= {
+            "parallel": {"dp": 2, "zero": 3 if case.sharding.startswith("fsdp") else 0},
+            "framework": "pytorch",
+        }
+    if case.sharding == "fsdp-mixed":
+        spec["autocast"] = "bf16"
+    if case.autocast:
+        spec["autocast"] = case.autocast
+    if case.lora:
+        spec["lora"] = {"alpha": 16, "base": case.weights} | case.lora
+    elif case.frozen:
+        spec["trainable_fraction"] = static["trainable"] / static["parameters"]
+    if not case.lora:
+        spec |= {"gradients": case.weights, "master_weights": False}
+    if case.loss != "full":
+        spec["loss"] = case.loss
+    return spec
+
+
+LLAMA = {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 6, "num_attention_heads": 12}
+LLAMA |= {"num_key_value_heads": 4, "vocab_size": 32000, "max_position_embeddings": 4096}
+WIDE = LLAMA | {
+    "hidden_size": 2048,
+    "intermediate_size": 5632,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 32,
+}
+MHA = LLAMA | {"num_key_value_heads": 12, "vocab_size": 128256}
+TIED = LLAMA | {"tie_word_embeddings": True, "vocab_size": 128256}
+QWEN2 = {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 6, "num_attention_heads": 14}
+QWEN2 |= {"num_key_value_heads": 2, "vocab_size": 151936, "tie_word_embeddings": True}
+QWEN3 = {"hidden_size": 768, "intermediate_size": 2304, "num_hidden_layers": 6, "num_attention_heads": 12}
+QWEN3 |= {"num_key_value_heads": 4, "head_dim": 128, "vocab_size": 65536, "tie_word_embeddings": True}
+MISTRAL = LLAMA | {"sliding_window": None, "head_dim": 64}
+GPT2 = {"n_embd": 768, "n_layer": 6, "n_head": 12, "n_positions": 1024, "vocab_size": 50257}
+MLA = {"hidden_size": 768, "intermediate_size": 2048, "moe_intermediate_size": 384, "num_hidden_layers": 4}
+MLA |= {"num_attention_heads": 8, "num_key_value_heads": 8, "kv_lora_rank": 256, "q_lora_rank": 384}
+MLA |= {"qk_nope_head_dim": 64, "qk_rope_head_dim": 32, "v_head_dim": 64, "vocab_size": 32000}
+DENSE = MLA | {"first_k_dense_replace": 4}
+
+LL = Case("LlamaConfig", LLAMA)
+G2 = Case("GPT2Config", GPT2)
+Q3 = Case("Qwen3Config", QWEN3)
+V3 = Case("DeepseekV3Config", DENSE)
+V2 = Case("DeepseekV2Config", DENSE)
+MIXED = {"weights": "fp32", "autocast": "bf16"}
+LORA = {"rank": 16, "targets": ["q_proj", "v_proj"]}
+LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+WITH_EXPERTS = MLA | {"first_k_dense_replace": 1, "n_routed_experts": 16, "num_experts_per_tok": 4}
+WITH_EXPERTS |= {"n_group": 4, "topk_group": 2, "n_shared_experts": 1}
+LITE = WITH_EXPERTS | {
+    "q_lora_rank": None,
+    "n_group": 1,
+    "topk_group": 1,
+    "topk_method": "greedy",
+    "n_shared_experts": 2,
+}
+QWEN3_MOE = QWEN3 | {
+    "num_experts": 16,
+    "num_experts_per_tok": 4,
+    "moe_intermediate_size": 384,
+    "num_hidden_layers": 4,
+}
+MIXTRAL = LLAMA | {
+    "num_local_experts": 8,
+    "num_experts_per_tok": 2,
+    "num_hidden_layers": 3,
+    "sliding_window": None,
+}
+
+LL = Case("LlamaConfig", LLAMA)
+LW = Case("LlamaConfig", WIDE, batch=1, sequence=2048)
+G2 = Case("GPT2Config", GPT2)
+Q2 = Case("Qwen2Config", QWEN2)
+Q3 = Case("Qwen3Config", QWEN3)
+MI = Case("MistralConfig", MISTRAL)
+V3 = Case("DeepseekV3Config", DENSE)
+V2 = Case("DeepseekV2Config", DENSE)
+V3E = Case("DeepseekV3Config", WITH_EXPERTS, note="even routing")
+V2E = Case("DeepseekV2Config", LITE, note="even routing")
+MIXED = {"weights": "fp32", "autocast": "bf16"}
+LORA = {"rank": 16, "targets": ["q_proj", "v_proj"]}
+LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+NO_CACHE = {"mask": False, "arguments": {"use_cache": False}}
+MASKED = "no mask is passed and no cache is kept: transformers 4.57 then builds a mask of sequence x sequence"
+
+CASES = {
+    # Llama: types, attention, recomputation
+    "llama-bf16": LL,
+    "llama-fp32": replace(LL, weights="fp32"),
+    "llama-autocast": replace(LL, **MIXED),
+    "llama-fp16-autocast": replace(LL, weights="fp32", autocast="fp16", batch=4, sequence=256),
+    "llama-bf16-eager": replace(LL, attention="eager"),
+    "llama-fp32-eager": replace(LL, weights="fp32", attention="eager", batch=1, sequence=1024),
+    "llama-autocast-eager": replace(LL, **MIXED, attention="eager", batch=4, sequence=256),
+    "llama-bf16-checkpointing": replace(LL, checkpointing=True),
+    "llama-bf16-checkpointing-4k": replace(LL, checkpointing=True, batch=1, sequence=4096),
+    "llama-fp32-checkpointing": replace(LL, weights="fp32", checkpointing=True, batch=4, sequence=256),
+    "llama-autocast-checkpointing": replace(LL, **MIXED, checkpointing=True, batch=4, sequence=512),
+    "llama-bf16-checkpointing-eager": replace(
+        LL, checkpointing=True, attention="eager", batch=1, sequence=1024
+    ),
+    "llama-wide-bf16": LW,
+    "llama-wide-bf16-checkpointing": replace(LW, checkpointing=True),
+    "llama-wide-autocast": replace(LW, **MIXED, sequence=1024),
+    "llama-deep-bf16": replace(LL, batch=4, sequence=1024, model=LLAMA | {"num_hidden_layers": 16}),
+    "llama-short": replace(LL, batch=1, sequence=128),
+    "llama-tied-vocabulary": Case("LlamaConfig", TIED),
+    "llama-mha-vocabulary": Case("LlamaConfig", MHA, batch=4, sequence=256),
+    "llama-tied-autocast": Case("LlamaConfig", TIED, **MIXED, batch=1),
+    # optimizers
+    "llama-bf16-fused": replace(LL, optimizer="adamw-fused", variant="fused"),
+    "llama-fp32-fused": replace(LL, weights="fp32", optimizer="adamw-fused", variant="fused"),
+    "llama-fp32-for-loop": replace(
+        LL, weights="fp32", optimizer="adamw-loop", variant="for-loop", sequence=64
+    ),
+    "llama-wide-fp32-foreach": replace(LW, weights="fp32", sequence=128),
+    "llama-bf16-sgd": replace(LL, optimizer="sgd"),
+    "llama-fp32-momentum": replace(LL, weights="fp32", optimizer="sgd_momentum", sequence=64),
+    "llama-fp32-adagrad": replace(LL, weights="fp32", optimizer="adagrad", sequence=64),
+    "llama-fp32-adafactor": replace(
+        LL, weights="fp32", optimizer="adafactor", variant="transformers", sequence=64
+    ),
+    "llama-bf16-muon": replace(LL, optimizer="muon", sequence=64),
+    # adapters and frozen parts
+    "llama-bf16-lora": replace(LL, lora=LORA),
+    "llama-wide-lora-all": replace(LW, lora={"rank": 32, "targets": LINEARS}, sequence=1024),
+    "llama-wide-lora-checkpointing": replace(LW, lora={"rank": 32, "targets": LINEARS}, checkpointing=True),
+    "llama-bf16-frozen-embedding": replace(LL, frozen=("embed_tokens", "lm_head")),
+    # two ranks
+    "llama-fp32-ddp": replace(LL, weights="fp32", sharding="ddp"),
+    "llama-autocast-ddp": replace(LL, **MIXED, sharding="ddp"),
+    "llama-bf16-fsdp": replace(LL, sharding="fsdp"),
+    "llama-fp32-fsdp": replace(LL, weights="fp32", sharding="fsdp"),
+    "llama-wide-fsdp-mixed": replace(LW, weights="fp32", sharding="fsdp-mixed", sequence=512),
+    "llama-wide-fsdp-checkpointing": replace(LW, sharding="fsdp", checkpointing=True),
+    # the loss
+    "llama-bf16-chunked": replace(LL, loss="chunked", sequence=1024),
+    "qwen3-bf16-chunked": replace(Q3, loss="chunked", sequence=1024),
+    # other dense models
+    "gpt2-bf16": G2,
+    "gpt2-fp32": replace(G2, weights="fp32"),
+    "gpt2-autocast": replace(G2, **MIXED),
+    "gpt2-fp32-eager": replace(G2, weights="fp32", attention="eager"),
+    "gpt2-bf16-checkpointing": replace(G2, checkpointing=True, batch=4, sequence=1024),
+    "gpt2-autocast-momentum": replace(G2, **MIXED, optimizer="sgd_momentum", batch=4, sequence=256),
+    "qwen2-bf16": replace(Q2, batch=1),
+    "qwen2-autocast": replace(Q2, **MIXED, batch=1),
+    "qwen2-bf16-checkpointing": replace(Q2, checkpointing=True),
+    "qwen3-bf16": Q3,
+    "qwen3-fp32": replace(Q3, weights="fp32", batch=4, sequence=256),
+    "qwen3-autocast": replace(Q3, **MIXED),
+    "qwen3-bf16-eager": replace(Q3, attention="eager"),
+    "qwen3-bf16-masked": replace(Q3, **NO_CACHE, variant="masked", note=MASKED),
+    "mistral-bf16": replace(MI, batch=4, sequence=512),
+    "mistral-autocast-checkpointing": replace(MI, **MIXED, checkpointing=True),
+    # DeepSeek: multi-head latent attention, dense and with experts
+    "dsv3-dense-bf16": V3,
+    "dsv3-dense-fp32": replace(V3, weights="fp32"),
+    "dsv3-dense-autocast": replace(V3, **MIXED, batch=1, sequence=1024),
+    "dsv3-dense-bf16-eager": replace(V3, attention="eager"),
+    "dsv3-dense-bf16-checkpointing": replace(V3, checkpointing=True, batch=4, sequence=1024),
+    "dsv2-dense-bf16": V2,
+    "dsv2-dense-autocast": replace(V2, **MIXED),
+    "dsv3-experts-bf16": V3E,
+    "dsv3-experts-autocast": replace(V3E, **MIXED),
+    "dsv3-experts-bf16-checkpointing": replace(V3E, checkpointing=True, sequence=1024),
+    "dsv2-experts-bf16": V2E,
+    "dsv2-experts-fp32": replace(V2E, weights="fp32"),
+    # other mixtures of experts
+    "qwen3-experts-bf16": Case("Qwen3MoeConfig", QWEN3_MOE, note="even routing"),
+    "mixtral-bf16": Case("MixtralConfig", MIXTRAL, note="even routing"),
+    "mixtral-autocast": Case("MixtralConfig", MIXTRAL, **MIXED, note="even routing"),
+}
+HIDDEN = {
+    "llama-bf16-hidden": replace(LL, loss="hidden", sequence=1024),
+    "dsv3-experts-hidden": replace(V3E, loss="hidden", sequence=1024),
+    "dsv2-experts-hidden": replace(V2E, loss="hidden", sequence=1024),
+    "mixtral-hidden": Case("MixtralConfig", MIXTRAL, loss="hidden", sequence=1024),
+    "qwen3-experts-hidden": Case("Qwen3MoeConfig", QWEN3_MOE, loss="hidden", sequence=1024),
+}
+"""Without the head, for `peaks.py` and `saved.py`: what the layers alone do. No SPEC says that."""
+GENERATIONS = {
+    "generate-llama": Generation("LlamaConfig", LLAMA),
+    "generate-llama-long": Generation("LlamaConfig", WIDE, prompt=4096, new=32),
+    "generate-llama-batch": Generation("LlamaConfig", MHA, batch=8, prompt=128, new=256),
+    "generate-llama-fp32": Generation("LlamaConfig", LLAMA, weights="fp32", batch=2, prompt=512, new=128),
+    "generate-gpt2": Generation("GPT2Config", GPT2, batch=4, prompt=512, new=256),
+    "generate-qwen2": Generation("Qwen2Config", QWEN2, prompt=2048, new=64),
+    "generate-qwen3": Generation("Qwen3Config", QWEN3, batch=2, prompt=2048, new=64),
+    "generate-llama-eager": Generation("LlamaConfig", LLAMA, attention="eager", prompt=1024, new=32),
+    "generate-dsv3": Generation("DeepseekV3Config", DENSE, prompt=2048, new=64),
+    "generate-dsv2": Generation("DeepseekV2Config", DENSE, batch=4, prompt=256, new=128),
+    "generate-dsv3-experts": Generation(
+        "DeepseekV3Config", WITH_EXPERTS, prompt=2048, new=4, note="even routing"
+    ),
+}
