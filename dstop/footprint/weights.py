@@ -28,7 +28,12 @@ def weights_bytes(spec: Spec, stage: Stage) -> int:
     (`inference.engine`); training counts what was asked for.
     """
     architecture = spec.architecture
-    scheme = scheme_of(architecture, spec.weights or "native")
+    weights = spec.weights or "native"
+    if spec.framework in {"vllm", "sglang"} and architecture.quantization is None and weights == "native":
+        weights = (
+            "fp16" if architecture.dtype == "fp16" else "bf16"
+        )  # engines serve an fp32 checkpoint in 16 bits
+    scheme = scheme_of(architecture, weights)
     serving = spec.phase == "inference"
     around: Iterable[Tensor] = stage.around(architecture)
     if serving:

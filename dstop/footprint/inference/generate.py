@@ -8,7 +8,7 @@ from dstop.footprint.inference.band import EXPECTED_SLACK, TRANSFORMERS, banded
 from dstop.footprint.inference.cache import kv_demand, token_bytes
 from dstop.footprint.inference.defaults import batched_tokens
 from dstop.footprint.inference.overheads import library_workspace, outside
-from dstop.footprint.inference.passes import FP32, compute_bytes, transformers_pass
+from dstop.footprint.inference.passes import FP32, compute_bytes, prompt_peak
 from dstop.footprint.scheme import QUANTIZED, scheme_of
 from dstop.footprint.sharding import held
 from dstop.footprint.weights import weights_bytes
@@ -33,9 +33,9 @@ def generate_parts(spec: Spec, stage: Stage) -> Served:
     whole, at_prompt = kv_demand(spec, stage), kv_demand(spec, stage, each)
     logits = spec.batch * spec.architecture.vocab * (compute_bytes(spec) + 2 * FP32) if stage.last else 0
     kept, unpacked = scratch(spec, stage)
-    prefill = at_prompt + transformers_pass(spec, stage, prompt, each, unpacked)
+    prefill = prompt_peak(spec, stage, prompt, each, cache=at_prompt, unpacked=unpacked)
     growing = _growth(spec, stage)
-    decode = whole + transformers_pass(spec, stage, spec.batch, 1) + logits + growing
+    decode = whole + prompt_peak(spec, stage, spec.batch, 1) + logits + growing
     library = library_workspace(spec) + _tails(spec, stage) + kept
     if prefill > decode:
         peak_at, passing, logits, workspace = "prefill", prefill - whole, 0, library

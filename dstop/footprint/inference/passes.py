@@ -32,46 +32,78 @@ class Pass(Value):
         return self.activations_bytes + self.logits_bytes + self.workspace_bytes
 
 
+def compute_dtype(spec: Spec) -> str:
+    """Give the dtype of activations: that of plain weights, else the 16 bits that quantized ones are unpacked to.
+
+    Engines serve an fp32 checkpoint in 16 bits unless told (`dtype="auto"` of vLLM and SGLang).
+    """
+    weights = spec.weights or "native"
+    if weights in {"fp32", "fp16", "bf16"}:
+        return weights
+    dtype = spec.architecture.dtype
+    if dtype == "fp32" and (weights != "native" or spec.framework in {"vllm", "sglang"}):
+        return "bf16"
+    return dtype
+
+
 def compute_bytes(spec: Spec) -> int:
-    """Give the bytes of an element of an activation: 4 for fp32 weights, else 2."""
-    weights = spec.architecture.dtype if spec.weights in {None, "native"} else spec.weights
-    return FP32 if weights == "fp32" else 2
+    """Give the bytes of an element of an activation."""
+    return FP32 if compute_dtype(spec) == "fp32" else 2
 
 
-def transformers_pass(spec: Spec, stage: Stage, tokens: int, sequence: int, unpacked: int = 0) -> int:
-    """Give the widest moment of a layer of Hugging Face transformers without gradients.
-
-    Beside what a layer makes, the frames above it keep the embeddings and the layer's input. At the MLP: embeddings,
-    input, residual, normed, and gate, up and their product: tokens x (4 hidden + 3 width) elements. The published
-    peaks of Qwen2.5 (0.5B to 32B, 6k to 30k tokens) are within 1.00 to 1.12 of that.
+def prompt_peak(
+    spec: Spec, stage: Stage, tokens: int, sequence: int, *, cache: int = 0, unpacked: int = 0
+) -> int:
+    """Give the highest moment of a prompt's pass in transformers: one layer, and the cache up to it.
 
     Args:
         spec: settled.
-        stage: its layers.
+        stage: its layers. Dense ones come before those with experts: the cache is small then.
         tokens: of all sequences in the pass.
         sequence: of one of them; for the score matrix of eager attention.
-        unpacked: bytes of a quantized matrix that is unpacked while it is multiplied by: beside the product of gate and
-            up alone, as down_proj's is.
+        cache: bytes of the whole cache of these tokens; it is there in the end.
+        unpacked: bytes of a quantized matrix that is unpacked while it is multiplied by.
+    """
+    last = {id(layer): place for place, layer in enumerate(stage.layers)}
+    return max(
+        cache * (last.get(id(layer), len(stage.layers) - 1) + 1) // len(stage.layers)
+        + layer_pass(spec, layer, tokens, sequence, unpacked)
+        for layer, _ in stage.alike
+    )
+
+
+def layer_pass(spec: Spec, layer: Layer, tokens: int, sequence: int, unpacked: int = 0) -> int:
+    """Give the widest moment of a layer of Hugging Face transformers without gradients.
+
+    Beside what a layer makes, the frames above it keep the embeddings and the layer's input, and a table of rotary
+    cosines and sines for one sequence. At the MLP: embeddings, input, residual, normed, and gate, up and their product:
+    tokens x (4 hidden + 3 width) elements. Real transformers 4.57 in 16 and 32 bits is that to the byte (Llama, Qwen3);
+    the published peaks of Qwen2.5 (0.5B to 72B, 6k to 30k tokens, 4.46) are within 0.7 % of it in all. A matrix that is
+    unpacked stands beside the product of gate and up alone, as down_proj's does.
     """
     size = compute_bytes(spec)
     hidden, ways = spec.architecture.hidden, spec.parallel.tp
-    widest = 0.0
-    for layer, _ in stage.alike:
-        attention = size * (3 * hidden + _modular_attention(layer.attention, spec) / ways)
-        if spec.attention == "eager":
-            # scores, their softmax in fp32, and that in the compute type again
-            attention += layer.attention.heads / ways * sequence * (2 * size + FP32)
-        feed_forward = size * 4 * hidden + _modular_feed_forward(layer.feed_forward, spec, size)
-        widest = max(widest, attention, feed_forward)
+    learned = any(tensor.role == "position" for tensor in spec.architecture.embedding)
+    if spec.attention == "eager":
+        attention = size * _eager(layer.attention) + layer.attention.heads * sequence * _score_bytes(spec)
+        attention = attention / ways + size * sequence
+    else:
+        attention = size * _modular_attention(layer.attention, spec) / ways
+    attention += size * (3 + learned) * hidden
+    # with learned positions their own embeddings stay, and GPT-2's block keeps what its attention gave
+    feed_forward = size * (4 + 2 * learned) * hidden + _modular_feed_forward(layer, spec, size)
+    table = 0 if learned else 2 * size * (layer.attention.rope_dim or layer.attention.head_dim) / spec.batch
+    widest = table + max(attention, feed_forward)
     beside_product = size * 5 * hidden + (widest - size * 4 * hidden) / 3
     return int(max(tokens * widest, tokens * beside_product + unpacked))
 
 
 def _modular_attention(attention: Attention, spec: Spec) -> float:
-    """Give the elements a token of queries, keys, values and what is made of them, over all ranks.
+    """Give the elements a token of what is made of queries, keys and values, over all ranks; the cache is apart.
 
-    Rotation makes three temporaries of the queries' size; keys and values are repeated to all heads unless the kernel
-    groups them (flash does); latent attention joins both parts of queries and keys, and flash pads the values.
+    Rotated queries are a sum of two temporaries beside the queries: four of their size. So is what comes later unless
+    the kernel groups heads (flash does): queries, keys and values repeated to all heads, output. Latent attention joins
+    both parts of queries and keys, and flash pads the values.
     """
     heads, width = attention.heads, attention.head_dim
     query = heads * width
@@ -79,13 +111,32 @@ def _modular_attention(attention: Attention, spec: Spec) -> float:
         expanded = heads * (width - attention.rope_dim + attention.value_dim)
         padded = query if spec.attention == "flash" else 0
         return 3 * query + expanded + padded + heads * attention.value_dim
-    cached = attention.kv_heads * (width + attention.value_dim)
-    repeated = 2 * query if spec.attention != "flash" and attention.kv_heads < heads else 0
-    return query + cached + max(3 * query, query + repeated)
+    return 4 * query
 
 
-def _modular_feed_forward(block: Mlp | Experts, spec: Spec, size: int) -> float:
+def _eager(attention: Attention) -> float:
+    """Give the elements a token beside the scores: queries, and keys and values repeated to all heads."""
+    query = attention.heads * attention.head_dim
+    if attention.kind == "mla":
+        return 3 * query + attention.heads * (attention.head_dim - attention.rope_dim + attention.value_dim)
+    return 3 * query if attention.kv_heads < attention.heads else query
+
+
+def _score_bytes(spec: Spec) -> int:
+    """Give the bytes of one attention score at its widest: while the softmax is computed in fp32.
+
+    bf16 scores are copied to fp32 first (2 + 4 + 4), fp16 ones are read as they are and cast back (2 + 4 + 2), fp32
+    ones need no cast (4 + 4). GPT-2's softmax stays in the dtype of the scores.
+    """
+    dtype = compute_dtype(spec)
+    if spec.architecture.family == "gpt2":
+        return 2 * compute_bytes(spec)
+    return 10 if dtype == "bf16" else 8
+
+
+def _modular_feed_forward(layer: Layer, spec: Spec, size: int) -> float:
     """Give the bytes a token. Experts run one after another on the tokens that chose them."""
+    block = layer.feed_forward
     if isinstance(block, Experts):
         routed, chosen = block.routed, block.per_token
         hidden = spec.architecture.hidden
@@ -95,14 +146,18 @@ def _modular_feed_forward(block: Mlp | Experts, spec: Spec, size: int) -> float:
         one = chosen / routed * (3 * block.width / spec.parallel.expert_tp + 2 * hidden)
         shared = 3 * block.shared_width / spec.parallel.tp
         return router + size * (hidden + max(one, shared))
-    return size * block.width / spec.parallel.tp * _matrices(block)
+    return size * block.width / spec.parallel.tp * _matrices(layer, block)
 
 
-def _matrices(block: Mlp) -> int:
-    """Give how many tensors of an MLP's width there are at once: gate, up and product; the tanh form makes more."""
+def _matrices(layer: Layer, block: Mlp) -> int:
+    """Give how many tensors of an MLP's width there are at once.
+
+    gate, up and product; where gate and up are one matrix its output stays whole beside both (Phi-3). Without a gate
+    the activation's in- and output, and two temporaries more for the tanh form (GPT-2).
+    """
     if block.gated:
-        return 3
-    return 4 if block.activation in {"gelu_new", "gelu_pytorch_tanh", "gelu_fast"} else 2
+        return 4 if any("gate_up" in name for name in layer.fused) else 3
+    return 4 if block.activation in {"gelu_new", "gelu_fast"} else 2
 
 
 def engine_pass(spec: Spec, stage: Stage, tokens: int) -> int:

@@ -18,7 +18,7 @@ UTILIZATION = {"vllm": 0.9, "sglang": 0.88}
 
 
 def _cache(spec: Spec, framework: str) -> str:
-    """Give the format in which keys and values are cached unless told: the model's 16 bits.
+    """Give the format in which keys and values are cached unless told: the dtype that is computed in.
 
     DeepSeek-V3.2 in vLLM: `fp8_ds_mla` (its `DeepseekV32ForCausalLM` config); DeepSeek-V4's compressed entries: 8 bits.
     """
@@ -27,8 +27,13 @@ def _cache(spec: Spec, framework: str) -> str:
         return "fp8"
     if attention.kind == "mla" and attention.indexer is not None and framework == "vllm":
         return "fp8_ds_mla"
+    if framework == "llama.cpp":
+        return "fp16"
+    if spec.weights in {"fp32", "fp16", "bf16"}:
+        return str(spec.weights)
     dtype = spec.architecture.dtype
-    return dtype if dtype in {"bf16", "fp16"} else "bf16"
+    served = framework in {"vllm", "sglang"} or spec.weights not in {None, "native"}
+    return "bf16" if dtype == "fp32" and served else dtype
 
 
 def settle(spec: Spec) -> tuple[Spec, tuple[Assumption, ...]]:

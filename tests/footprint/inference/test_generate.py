@@ -7,7 +7,7 @@ import pytest
 from dstop.footprint.estimate import estimate
 from dstop.footprint.inference.cache import kv_demand
 from dstop.footprint.inference.generate import scratch
-from dstop.footprint.inference.passes import transformers_pass
+from dstop.footprint.inference.passes import prompt_peak
 from dstop.footprint.stages import stages_of
 
 CUBLAS = 8_519_680
@@ -19,7 +19,7 @@ def test_a_long_prompt_is_the_peak(dense, serve):
     stage = stages_of(spec)[0]
     rank = estimate(spec).per_gpu
     assert rank.peak_at == "prefill"
-    held = kv_demand(spec, stage, 19_000) + transformers_pass(spec, stage, 19_000, 19_000)
+    held = kv_demand(spec, stage, 19_000) + prompt_peak(spec, stage, 19_000, 19_000)
     tails = 8 * 2**20 // 2
     assert rank.parts.allocated_bytes == rank.parts.weights_bytes + held + CUBLAS + tails
     assert rank.parts.kv_cache_bytes == kv_demand(spec, stage)

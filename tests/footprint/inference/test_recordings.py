@@ -43,7 +43,8 @@ def test_the_cache_is_what_it_came_to(recorded):
     spec, figures = recorded
     settled, _ = settle(spec)
     stage = stages_of(settled)[0]
-    assert kv_demand(settled, stage, settled.max_num_batched_tokens) == figures["prefill"]["kv_cache"]
+    prompt = settled.max_num_batched_tokens // settled.batch
+    assert kv_demand(settled, stage, prompt) == figures["prefill"]["kv_cache"]
     assert kv_demand(settled, stage) == pytest.approx(figures["decode"]["kv_cache"], rel=0.002)
 
 
