@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.footprint.allocator import unsplit
 from dstop.footprint.inference.band import EXPECTED_SLACK, TRANSFORMERS, banded
 from dstop.footprint.inference.cache import kv_demand, token_bytes
 from dstop.footprint.inference.defaults import batched_tokens
@@ -34,13 +35,14 @@ def generate_parts(spec: Spec, stage: Stage) -> Served:
     logits = spec.batch * spec.architecture.vocab * (compute_bytes(spec) + 2 * FP32) if stage.last else 0
     kept, unpacked = scratch(spec, stage)
     prefill = prompt_peak(spec, stage, prompt, each, cache=at_prompt, unpacked=unpacked)
-    growing = _growth(spec, stage)
-    decode = whole + prompt_peak(spec, stage, spec.batch, 1) + logits + growing
-    library = library_workspace(spec) + _tails(spec, stage) + kept
-    if prefill > decode:
-        peak_at, passing, logits, workspace = "prefill", prefill - whole, 0, library
+    step = prompt_peak(spec, stage, spec.batch, 1)
+    library = library_workspace(spec) + kept
+    new, grown = _tails(spec, stage, prompt)
+    growing = _growth(spec, stage) + grown
+    if prefill + new > whole + step + logits + growing:
+        peak_at, passing, logits, workspace = "prefill", prefill - whole, 0, library + new
     else:
-        peak_at, passing, workspace = "decode", decode - whole - logits - growing, library + growing
+        peak_at, passing, workspace = "decode", step, library + growing
     around = outside(spec, stage)
     parts = Parts(
         weights_bytes=weights_bytes(spec, stage),
@@ -60,17 +62,20 @@ def _growth(spec: Spec, stage: Stage) -> int:
     return int(spec.batch * (spec.sequence or 0) * widest / 2)
 
 
-def _tails(spec: Spec, stage: Stage) -> int:
-    """Give the ends of segments that grow with the cache: each of its tensors of more than 1 MiB has up to 1 MiB.
+def _tails(spec: Spec, stage: Stage, prompt: int) -> tuple[int, int]:
+    """Give the ends of segments that the cache's tensors take with them: after the prompt, and after the last token.
 
-    Keys and values of each layer are a tensor of their own that is made anew for each token; what is left of the block
-    that it gets is split off only above 1 MiB, so half of that is expected (`allocator.unsplit`).
+    Keys and values of each layer are a tensor of their own. The prompt's have segments of their own size
+    (`allocator.unsplit`). They are made anew for each token, in whatever block is free: what is left of it is split off
+    only above 1 MiB, so half of that is expected of each tensor that is no smaller itself.
     """
-    tensors = 0
+    new, tensors = 0.0, 0
     for layer, count in stage.alike:
-        if spec.batch * (spec.sequence or 0) * token_bytes(layer.attention, spec) / 2 > MIB:
+        each = token_bytes(layer.attention, spec) / 2
+        new += 2 * count * unsplit(prompt * each)
+        if spec.batch * (spec.sequence or 0) * each > MIB:
             tensors += 2 * count
-    return tensors * MIB // 2
+    return int(new), tensors * MIB // 2
 
 
 def scratch(spec: Spec, stage: Stage) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dstop.footprint.allocator import unsplit
 from dstop.footprint.estimate import estimate
 from dstop.footprint.inference.cache import kv_demand
 from dstop.footprint.inference.generate import scratch
@@ -20,7 +21,7 @@ def test_a_long_prompt_is_the_peak(dense, serve):
     rank = estimate(spec).per_gpu
     assert rank.peak_at == "prefill"
     held = kv_demand(spec, stage, 19_000) + prompt_peak(spec, stage, 19_000, 19_000)
-    tails = 8 * 2**20 // 2
+    tails = 8 * unsplit(19_000 * 128)
     assert rank.parts.allocated_bytes == rank.parts.weights_bytes + held + CUBLAS + tails
     assert rank.parts.kv_cache_bytes == kv_demand(spec, stage)
 
