@@ -18,6 +18,12 @@ _OWN = ("match", "model", "tier", "log")
 _EXAMPLE = '{match = "train.py", model = "deepseek-v2-lite", phase = "training", batch = 2}'
 
 
+class _Words(tuple[str, ...]):
+    """A list of texts, frozen, and told from a table that is."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Profile(Value):
     """One entry: which processes it is about, and what they are."""
@@ -86,11 +92,17 @@ def _frozen(table: dict[str, object], depth: int) -> tuple[tuple[str, object], .
 
 def _plain(name: str, value: object) -> object:
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return list(value)
+        return _Words(value)
     if isinstance(value, bool | int | float | str):
         return value
     raise ValueError(f"`{name}` must be a text, a number, true, false or a list of texts")
 
 
 def _thawed(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    return {name: _thawed(value) if isinstance(value, tuple) else value for name, value in pairs}
+    return {name: _plainly(value) for name, value in pairs}
+
+
+def _plainly(value: object) -> object:
+    if isinstance(value, _Words):
+        return list(value)
+    return _thawed(value) if isinstance(value, tuple) else value
