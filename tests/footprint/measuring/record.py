@@ -52,7 +52,7 @@ def run_apart(name, folder):
     if children[0] and sharding:
         children.append(os.fork())
     if all(children):
-        return all([os.waitpid(child, 0)[1] == 0 for child in children])
+        return not sum(os.waitpid(child, 0)[1] for child in children)
     if sharding:
         os.environ |= {"RANK": str(len(children) - 1), "WORLD_SIZE": "2"}
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29579"}

@@ -2,17 +2,19 @@
 
 A Python with PyTorch and transformers runs it, on a GPU or a simulated one. What an operation saves is read from the
 graph itself: each node's saved tensors, each storage counted where it is met first, parameters left out. From that
-list a formula for activations can be checked term by term; a total alone would hide two errors that cancel.
+list a formula for activations can be checked term by term; a total alone would hide two errors that cancel. What an
+operation in place on a view keeps cannot be asked for (`CopySlices`); it is in what the allocator has, and not listed.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import dataclass, field
 
 import torch
 from cases import CASES, HIDDEN
-from train import Run, without_padding
+from train import Run, counters, without_padding
 
 SHORT = {"torch.float32": "f32", "torch.bfloat16": "bf16", "torch.float16": "f16", "torch.int64": "i64"}
 
@@ -58,10 +60,10 @@ def saved_of(node):
 
 
 def describe(model, loss, stretches):
-    """Fill the stretches with one line per saved tensor; a storage counts where it was met first."""
+    """Fill the stretches, a line per saved tensor, and give the bytes of all; a storage counts where first met."""
     known = {each.untyped_storage().data_ptr(): name for name, each in model.named_parameters()}
     known |= {each.untyped_storage().data_ptr(): name for name, each in model.named_buffers()}
-    met = {}
+    met, listed = {}, 0
     for node in nodes_of(loss):
         place = next((each for each in stretches if node in each), None)
         for name, tensor in saved_of(node):
@@ -75,11 +77,13 @@ def describe(model, loss, stretches):
             else:
                 met[storage.data_ptr()] = f"{node.name()}.{name}#{node._sequence_nr()}"
                 note = f"{storage.nbytes():>12,} B"
+                listed += storage.nbytes()
                 if place:
                     place.bytes += storage.nbytes()
             if place:
                 kind = SHORT.get(str(tensor.dtype), str(tensor.dtype))
                 place.lines.append(f"  {node.name():34} {name:16} {kind:5}{list(tensor.shape)!s:24} {note}")
+    return listed
 
 
 def stretch_hooks(module, title):
@@ -105,14 +109,19 @@ def main(names):
         run.step(run.optimizer)
         layers = run.layers()
         stretches = [stretch_hooks(layers[0], "layer 0"), stretch_hooks(layers[-1], "last layer")]
+        gc.collect()
+        before = counters()["requested"]
         loss = run.forward()
+        kept = counters()["requested"] - before
         head = Listing("after the layers (norm, head, loss)", stretches[-1].high, 1 << 62)
         rest = Listing("before the layers", 0, stretches[0].low)
-        describe(run.model, loss, [rest, stretches[0], stretches[-1], head])
-        sys.stdout.write(f"\n## {name}\n{run.case}\n")
+        listed = describe(run.model, loss, [rest, stretches[0], stretches[-1], head])
+        sys.stdout.write(f"\n## {name}: {kept:,} B kept, {listed:,} B listed\n{run.case}\n")
         for each in (rest, *stretches, head):
             sys.stdout.write(f"{each.title}: {each.bytes:,} B\n" + "\n".join(each.lines) + "\n")
         sys.stdout.flush()
+        del run, loss, layers, stretches, rest, head
+        gc.collect()
 
 
 if __name__ == "__main__":
