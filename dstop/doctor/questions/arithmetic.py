@@ -86,6 +86,34 @@ def weights_bytes(case: Case) -> int | None:
     return parameters * 2
 
 
+def weights_of_card_bytes(case: Case) -> int | None:
+    """Give the bytes of the weights on one card: by the plan's shards where the model is known, else an even share."""
+    plan = planned(case)
+    if plan is not None and plan.phase == "inference":
+        return plan.per_gpu.parts.weights_bytes
+    weights = weights_bytes(case)
+    return None if weights is None else weights // (case.number("tensor_parallel") or 1)
+
+
+def trained_bytes(case: Case) -> int | None:
+    """Give gradients, master weights and moments of a full fine-tune on one rank: what adapters do without.
+
+    By the plan where the model is known, else 14 of the 16 bytes a parameter (see `training_state_bytes`).
+    """
+    plan, states = planned(case), training_state_bytes(case)
+    if plan is not None and plan.phase == "training":
+        return plan.per_gpu.parts.gradients_bytes + plan.per_gpu.parts.optimizer_bytes
+    return None if states is None else int(states * 14 / 16)
+
+
+def counted(case: Case) -> str:
+    """Say how many parameters there are, and of what: `Llama-3.2-1B has 1,235,814,400 parameters`."""
+    parameters = parameters_of(case) or 0
+    if case.expected is None:
+        return f"{parameters:,} parameters"
+    return f"the {parameters:,} parameters of {case.expected.architecture.name}"
+
+
 def training_state_bytes(case: Case) -> int | None:
     """Give weights, gradients and Adam's states of a full fine-tune on one rank.
 

@@ -26,6 +26,7 @@ _NAMED = re.compile(
     r"|(?<![\w.])model(?==[\"']))[\"']?(?:\s{0,3}[=:]\s{0,3}|\s)[\"']?([\w./-]{3,160})"
 )
 _TRAINED = re.compile(r"trainable params: ([\d,]{1,20}) \|\| all params: ([\d,]{1,20})")
+_SERVERS = frozenset(("vllm", "sglang"))
 _WORKS = frozenset(("forward", "backward", "training", "optimizer", "save"))
 _MOST_TRIES, _MOST_CONFIG = 16, 64 * 1024
 _NEAR = 0.1
@@ -187,7 +188,7 @@ def _logged(case: Case) -> dict[str, object]:
 
 
 def _phase(case: Case) -> str | None:
-    if case.phase in {"inference", "eval"}:
+    if case.phase in {"inference", "eval"} or case.framework in _SERVERS:
         return "inference"
     return "training" if case.phase in _WORKS else None
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.questions.arithmetic import gib, weights_bytes
+from dstop.doctor.questions.arithmetic import counted, gib, weights_of_card_bytes
 from dstop.doctor.questions.asking import failure_lines, rank_lines, told_by
 from dstop.doctor.questions.engines import (
     GGML,
@@ -55,14 +55,11 @@ def _examine(case: Case) -> Assessment | None:
     if strength is None:
         return None
     evidence = [*failure_lines(case), *rank_lines(case)]
-    weights, total = weights_bytes(case), card_bytes(case)
+    weights, total = weights_of_card_bytes(case), card_bytes(case)
     if weights is not None and total is not None:
-        world = case.number("tensor_parallel") or 1
-        says = f"{case.number('parameters') or 0:,} parameters take about {gib(weights // world)} a card of {gib(total)}"
-        setting = case.setting("parameters")
-        evidence.append(
-            Evidence(source=str(setting.place) if setting else "", says=says, value=weights // world)
-        )
+        says = f"{counted(case)} take about {gib(weights)} a card of {gib(total)}"
+        setting = case.setting("parameters") or failure
+        evidence.append(Evidence(source=str(setting.place), says=says, value=weights))
     return Assessment(
         strength=strength,
         evidence=tuple(evidence),

@@ -6,7 +6,8 @@ What it means
 
 Evidence
     The frames are the optimizer's (`step`, `_init_group`, `exp_avg`), or 16 bytes a parameter (2 weights, 2 gradients, 4 master
-    weights, 8 moments: Rajbhandari et al., ZeRO, section 3.1) over the ranks that share them exceed the card by themselves.
+    weights, 8 moments: Rajbhandari et al., ZeRO, section 3.1) over the ranks that share them exceed the card by themselves;
+    where the log names the model, the states of its `dstop plan` do.
 
 Fix
     Shard the states (ZeRO, FSDP), keep them in 8 bits, put them on the host, or train adapters: LoRA has states for about 1 % of
@@ -21,7 +22,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.questions.arithmetic import gib, training_state_bytes, weights_bytes
+from dstop.doctor.questions.arithmetic import (
+    counted,
+    gib,
+    trained_bytes,
+    training_state_bytes,
+    weights_bytes,
+)
 from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.questions.remembering import live_lines
 from dstop.doctor.rule import FITS, PROVEN, Assessment, Rule
@@ -44,9 +51,9 @@ def _examine(case: Case) -> Assessment | None:
     )
     exceeds = is_training and states is not None and total is not None and states > total
     if exceeds and states is not None and total is not None:
-        setting = case.setting("parameters")
-        says = f"{case.number('parameters') or 0:,} parameters need {gib(states)} of weights, gradients and Adam states a rank; the card has {gib(total)}"
-        evidence.append(Evidence(source=str(setting.place) if setting else "", says=says, value=states))
+        setting = case.setting("parameters") or failure
+        says = f"{counted(case)} need {gib(states)} of weights, gradients and Adam states a rank; the card has {gib(total)}"
+        evidence.append(Evidence(source=str(setting.place), says=says, value=states))
     frame = case.in_frames(
         r"/optim/|_init_group|_multi_tensor_|exp_avg|stage_1_and_2\.py|stage3\.py.*(?:step|optimizer)|fused_adam|initialize_optimizer_states|distrib_optimizer"
     )
@@ -59,7 +66,7 @@ def _examine(case: Case) -> Assessment | None:
         return None
     if in_step and exceeds:
         strength = PROVEN + 3
-    recovers = {} if states is None else {"lora": int(states * 14 / 16)}
+    recovers = {"lora": trained_bytes(case)}
     return Assessment(
         strength=strength,
         evidence=tuple(evidence),

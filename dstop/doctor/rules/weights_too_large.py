@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.doctor.fixes.prescribe import prescribe
-from dstop.doctor.questions.arithmetic import gib, weights_bytes
+from dstop.doctor.questions.arithmetic import counted, gib, weights_bytes
 from dstop.doctor.questions.asking import failure_lines, rank_lines
 from dstop.doctor.questions.engines import is_engine
 from dstop.doctor.questions.frameworks import IMAGE_GENERATORS
@@ -56,9 +56,9 @@ def _examine(case: Case) -> Assessment | None:
     evidence = [*failure_lines(case), *rank_lines(case)]
     weights, total = weights_bytes(case), failure.total_bytes
     if weights is not None and total is not None and weights > total:
-        says = f"{case.number('parameters') or 0:,} parameters take {gib(weights)}; the card has {gib(total)}"
-        setting = case.setting("parameters")
-        evidence.append(Evidence(source=str(setting.place) if setting else "", says=says, value=weights))
+        says = f"{counted(case)} take {gib(weights)}; the card has {gib(total)}"
+        setting = case.setting("parameters") or failure
+        evidence.append(Evidence(source=str(setting.place), says=says, value=weights))
     return Assessment(
         strength=strength,
         evidence=tuple(evidence),

@@ -14,9 +14,12 @@ from dstop.doctor.evidence.collect import facts_of
 from dstop.doctor.questions.arithmetic import (
     batch_that_fits,
     checkpointing_recovers_bytes,
+    counted,
     planned,
+    trained_bytes,
     training_state_bytes,
     weights_bytes,
+    weights_of_card_bytes,
 )
 from dstop.doctor.text.read import log_of_text
 from dstop.units import GIB
@@ -194,3 +197,30 @@ def test_a_name_in_the_log_is_looked_up():
     """An engine prints `model='...'`: the exact count of parameters replaces the one of the name."""
     text = "Initializing an LLM engine with config: model='/models/Qwen2.5-0.5B-Instruct', tensor_parallel_size=1\n"
     assert weights_bytes(case_of(text)) == 2 * 494_032_768
+
+
+def test_what_adapters_do_without_is_gradients_and_states():
+    """With the model known, they are the plan's; a size alone has 14 of 16 bytes a parameter."""
+    case = case_of(training())
+    parts = planned(case).per_gpu.parts
+    assert trained_bytes(case) == parts.gradients_bytes + parts.optimizer_bytes
+    assert trained_bytes(case_of("model 7b train\n")) == 14 * 7 * 10**9
+    assert trained_bytes(case_of("nothing\n")) is None
+
+
+def test_the_weights_of_a_card_are_the_shards_of_the_plan():
+    """Two cards share what can be split; norms are on both, so that half of all is a little too few."""
+    text = (
+        "INFO [core.py:58] Initializing a V1 LLM engine (v0.9.1) with config: model='meta-llama/Llama-3.2-1B',"
+        " tensor_parallel_size=2\nvllm/v1/engine/core.py\n"
+    )
+    case = case_of(text)
+    assert case.framework == "vllm"
+    assert 0 <= weights_of_card_bytes(case) - PARAMETERS < 4 * 10**6
+    assert weights_of_card_bytes(case_of("model 7b tensor_parallel_size=2\n")) == 7 * 10**9
+
+
+def test_a_rule_says_whose_parameters_it_counts():
+    """The evidence names the model and its exact count, not the rounded size."""
+    assert counted(case_of(training())) == "the 1,235,814,400 parameters of LlamaForCausalLM"
+    assert counted(case_of("model 7b train\n")) == "7,000,000,000 parameters"
