@@ -135,6 +135,11 @@ def _cache(spec: Spec) -> None:
         raise PlanError(
             f"kv_cache: {spec.kv_cache} is a format of latent attention, which {name} has not", fix="use fp8"
         )
+    if spec.mla_cache != "latent" and spec.kv_cache in {"fp8_ds_mla", "nvfp4_ds_mla"}:
+        raise PlanError(
+            f"kv_cache: {spec.kv_cache} stores latents, which mla_cache {spec.mla_cache} has not",
+            fix="use fp8",
+        )
     if spec.speculative == "mtp" and not spec.architecture.next_token:
         raise PlanError(f"speculative: {name} has no next-token layers", fix='use "none"')
 
