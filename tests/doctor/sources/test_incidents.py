@@ -158,3 +158,26 @@ def test_settings_that_differ_between_ranks_are_told(tmp_path):
     ]
     report = report_of((), incidents)
     assert "NCCL_P2P_DISABLE differs between ranks (rank 0: 1, rank 1: unset)" in report.notes
+
+
+def test_the_command_of_a_black_box_names_the_model(tmp_path):
+    """What was started is known exactly: the batch that fits is that of its plan."""
+    incident = black_box(
+        tmp_path,
+        frames=[["/a/train.py", 10, "backward"], ["/a/train.py", 3, "main"]],
+        cmdline=[
+            "python",
+            "train.py",
+            "--model_name_or_path",
+            "meta-llama/Llama-3.2-1B",
+            "--per_device_train_batch_size=64",
+            "--max_seq_length=4096",
+            "--bf16",
+        ],
+    )
+    case = case_of_incidents([incident])
+    assert case.expected.architecture.total_parameters == 1_235_814_400
+    spec = case.expected.spec
+    assert (spec.batch, spec.sequence, spec.autocast, spec.parallel.dp) == (64, 4096, "bf16", 2)
+    (first, *_others) = diagnose(case).diagnoses
+    assert any("by the plan of Llama-3.2-1B at 4,096 tokens" in fix.title for fix in first.fixes)
