@@ -35,14 +35,12 @@ def serving_parts(spec: Spec, stage: Stage) -> Served:
     weights and pool a share of what is free before it loads, and a pass takes of the rest. Without a card the cache
     is what batch x sequence take.
     """
-    weights = weights_bytes(spec, stage)
-    taken = profile(spec, stage)
+    weights, taken = weights_bytes(spec, stage), profile(spec, stage)
     around = outside(spec, stage)
     cache = kv_demand(spec, stage)
-    usable = usable_bytes(spec)
-    if usable is not None:
-        before = usable - outside(spec, stage, with_graphs=False).expected_bytes
-        cache = max(_pool(spec, usable, before, taken) - weights, cache // spec.batch)
+    pool = _pool(spec, stage, weights, taken)
+    if pool is not None:
+        cache = max(pool, cache // spec.batch)
     parts = Parts(
         weights_bytes=weights,
         kv_cache_bytes=cache,
@@ -54,12 +52,21 @@ def serving_parts(spec: Spec, stage: Stage) -> Served:
     return banded(spec, parts, around, ENGINE, "serving")
 
 
-def _pool(spec: Spec, usable: int, before: int, taken: Pass) -> int:
-    """Give the bytes that an engine has for weights and cache; `before` is what is free when it begins to load."""
+def pool_bytes(spec: Spec, stage: Stage) -> int | None:
+    """Give the bytes that an engine leaves for the cache on its card; None without a card, negative without room."""
+    return _pool(spec, stage, weights_bytes(spec, stage), profile(spec, stage))
+
+
+def _pool(spec: Spec, stage: Stage, weights: int, taken: Pass) -> int | None:
+    usable = usable_bytes(spec)
+    if usable is None:
+        return None
     share = static_share(spec, usable)
     if spec.framework == "vllm":
-        return int(share * usable) - taken.total_bytes - non_torch(spec)
-    return int(share * before)
+        budget = int(share * usable) - taken.total_bytes - non_torch(spec)
+    else:
+        budget = int(share * (usable - outside(spec, stage, with_graphs=False).expected_bytes))
+    return budget - weights
 
 
 def profile(spec: Spec, stage: Stage) -> Pass:

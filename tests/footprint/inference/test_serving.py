@@ -8,7 +8,7 @@ from dstop.footprint.estimate import estimate
 from dstop.footprint.inference.cache import kv_demand
 from dstop.footprint.inference.defaults import batched_tokens, most_sequences, static_share, usable_bytes
 from dstop.footprint.inference.overheads import communicators, non_torch, outside
-from dstop.footprint.inference.serving import profile
+from dstop.footprint.inference.serving import pool_bytes, profile
 from dstop.footprint.spec.values import Parallel
 from dstop.footprint.stages import stages_of
 from dstop.units import GIB, MIB
@@ -125,3 +125,12 @@ def test_each_way_of_dividing_work_has_a_communicator(dense, serve, parallel, gr
     assert communicators(spec) == groups
     more = non_torch(spec) - non_torch(alone)
     assert more == groups * 250 * MIB
+
+
+def test_a_pool_without_room_is_negative(dense, serve):
+    """No card, no pool; a card smaller than the weights, less than none."""
+    spec = serve(dense(), framework="vllm")
+    assert pool_bytes(spec, stages_of(spec)[0]) is None
+    small = serve(dense(), framework="vllm", gpu="tiny", gpu_bytes=MIB)
+    assert pool_bytes(small, stages_of(small)[0]) < 0
+    assert estimate(small).per_gpu.parts.kv_cache_bytes == kv_demand(small, stages_of(small)[0])
