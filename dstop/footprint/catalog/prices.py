@@ -18,21 +18,27 @@ if TYPE_CHECKING:
 MOST_PER_HOUR = 100_000.0
 
 
-def price_of(gpu: Gpu, count: int, own: Mapping[str, float] | None = None) -> Price | None:
+def price_of(
+    gpu: Gpu, count: int, own: Mapping[str, float] | None = None, *, together: int = 1
+) -> Price | None:
     """Give what `count` cards cost an hour; None where nobody has said it.
 
     A price of the user's for the card counts per card. Otherwise whole instances are rented: the cheapest of one kind
     that together have enough cards; the user's own price of an instance replaces the public one. The source says which.
+    Instances of a single card are not joined to a job of several: what is between them is no network for it.
 
     Args:
         gpu: of the catalog.
         count: cards in all, at least 1.
         own: names of cards or instances -> US dollars an hour, as `own_prices` gives them.
+        together: cards that must be in one instance: the degree of tensor parallelism.
     """
     own = own or {}
+    together = max(together, min(count, 2))
     if gpu.short in own:
         return Price(per_hour=own[gpu.short] * count, source=f"your price of one {gpu.short}")
-    rented = (_rented(server, count, own) for server in servers_with(gpu.short))
+    servers = (server for server in servers_with(gpu.short) if server.count >= together)
+    rented = (_rented(server, count, own) for server in servers)
     offers = [offer for offer in rented if offer is not None]
     return min(offers, key=lambda offer: offer.per_hour, default=None)
 
