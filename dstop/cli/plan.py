@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
     from dstop.cli.plan_spec import Asked
     from dstop.footprint.catalog.values import Gpu
+    from dstop.footprint.cost import Cost
+    from dstop.footprint.plan import Plan
     from dstop.footprint.spec.values import Spec
     from dstop.model.footprint import Fit, Footprint
     from dstop.settings import Settings
 
-_PRINTED = ("once", "json", "search", "hours", "tokens", "compare", "every")
+_PRINTED = ("once", "json", "search", "hours", "tokens", "mfu", "compare", "every")
 
 
 def plan_verb(names: Sequence[str], options: Mapping[str, Any], context: click.Context) -> None:
@@ -101,22 +103,49 @@ def _prices(said: Sequence[str]) -> Mapping[str, float]:
 
 def _print_json(asked: Asked, options: Mapping[str, Any], own: Mapping[str, float]) -> None:
     from dstop.export.plan_json import plan_line  # noqa: PLC0415 - a verb loads what it needs
-    from dstop.footprint.fit import judged  # noqa: PLC0415 - as above
 
-    footprint, fits = judged(asked.spec, _cards(options, asked.spec), own)
-    terminal.write(plan_line(settle(asked.spec)[0], footprint, fits))
+    terminal.write(plan_line(_answer(asked, options, own)))
 
 
 def _print_text(
     asked: Asked, options: Mapping[str, Any], own: Mapping[str, float], context: click.Context
 ) -> None:
     from dstop.cli.doctor import write_lines  # noqa: PLC0415 - a verb loads what it needs
-    from dstop.draw.plan_text import Told, plan_lines  # noqa: PLC0415 - as above
-    from dstop.footprint.fit import judged  # noqa: PLC0415 - as above
+    from dstop.draw.plan_text import plan_lines  # noqa: PLC0415 - as above
 
-    footprint, fits = judged(asked.spec, _cards(options, asked.spec), own)
-    told = Told(spec=settle(asked.spec)[0], footprint=footprint, fits=fits, every=options["every"])
-    write_lines(lambda width: plan_lines(told, width), _look(context))
+    found = _answer(asked, options, own)
+    write_lines(lambda width: plan_lines(found, width, every=options["every"]), _look(context))
+
+
+def _answer(asked: Asked, options: Mapping[str, Any], own: Mapping[str, float]) -> Plan:
+    """Compute all that was asked for."""
+    from dstop.footprint.fit import judged  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.footprint.plan import Plan  # noqa: PLC0415 - as above
+
+    cards = _cards(options, asked.spec)
+    footprint, fits = judged(asked.spec, cards, own)
+    settled = settle(asked.spec)[0]
+    searched = costs = tier = None
+    if options["search"]:
+        from dstop.footprint.search.cheapest import search  # noqa: PLC0415 - as above
+
+        searched = search(asked.spec, cards, own, asked.said)
+    if any(options[name] is not None for name in ("hours", "tokens", "mfu")):
+        costs = _costs(settled, [fit for fit in fits if fit.fits], options)
+    if asked.tier is not None:
+        from dstop.footprint.catalog.tier_report import tier_report  # noqa: PLC0415 - as above
+
+        tier = tier_report(asked.tier)
+    return Plan(spec=settled, footprint=footprint, fits=fits, searched=searched, costs=costs, tier=tier)
+
+
+def _costs(spec: Spec, fits: Sequence[Fit], options: Mapping[str, Any]) -> tuple[Cost, ...]:
+    from dstop.footprint.cost import cost_of, parse_tokens  # noqa: PLC0415 - a verb loads what it needs
+
+    tokens = None if options["tokens"] is None else parse_tokens(options["tokens"])
+    return tuple(
+        cost_of(spec, fit, hours=options["hours"], tokens=tokens, mfu=options["mfu"]) for fit in fits
+    )
 
 
 def _look(context: click.Context) -> Mapping[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, fields
-from os import path  # pathlib costs 10 ms of a start of 100
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dstop.cli import terminal
@@ -43,7 +44,8 @@ class Asked(Value):
 
     spec: Spec
     said: frozenset[str]
-    """The fields of the SPEC that somebody has set: a search leaves them as they are."""
+    """What a search leaves as it is: what was typed, and the format of the weights that a file names; its layout is
+    where a search begins."""
     tier: Tier | None = None
     """Where a tier of the sizing guide was named."""
 
@@ -57,12 +59,14 @@ def asked_of(name: str, options: Mapping[str, Any]) -> Asked:
         PlanError: it is no model, or a field is wrong; the field is named.
         UsageError: the flags contradict each other, or standard input cannot be read.
     """
-    data, architecture, tier = _begin(name, options)
-    data = _overlaid(data, options)
+    begun, architecture, tier = _begin(name, options)
+    data = _overlaid(begun, options)
     _spread(data, options["gpus"])
     spec = parse_spec(data, architecture=architecture)
-    said = frozenset(key for key in data if key not in {"model", "phase", "parallel"})
-    return Asked(spec=spec, said=said | frozenset(data.get("parallel") or ()), tier=tier)
+    said = {each for each in (*_FLAGS, *_LAYOUT) if options[each] is not None}
+    if "weights" in begun and tier is None:
+        said.add("weights")
+    return Asked(spec=spec, said=frozenset(said), tier=tier)
 
 
 def _begin(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Architecture | None, Tier | None]:
@@ -83,31 +87,34 @@ def _begin(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Archi
     return {}, find_model(name), None
 
 
-def _path_of(name: str) -> str | None:
+def _path_of(name: str) -> Path | None:
     """Give the file that is meant, of a directory its config.json; None where a name of the catalog is meant.
 
     Raises:
         PlanError: it is a path, and nothing to read is there.
     """
-    if path.isfile(name):
-        return name
-    inside = path.join(name, "config.json")
-    if path.isfile(inside):
-        return inside
+    says = "is not there"
+    with suppress(OSError, ValueError):  # a name that no file can have
+        path = Path(name)
+        if path.is_file():
+            return path
+        if (path / "config.json").is_file():
+            return path / "config.json"
+        if path.is_dir():
+            says = "has no config.json"
     if name.startswith(("/", ".", "~")) or name.endswith(".json"):
-        says = "has no config.json" if path.isdir(name) else "is not there"
         raise PlanError(f"model: {shown(name)} {says}", fix="name a config.json, a SPEC.json or a model")
     return None
 
 
-def _loaded(file: str | None) -> object:
+def _loaded(file: Path | None) -> object:
     """Read JSON of a bounded size.
 
     Raises:
         PlanError: it cannot be read, or is none.
         UsageError: standard input is a terminal, or closed.
     """
-    title = "standard input" if file is None else file
+    title = "standard input" if file is None else str(file)
     try:
         data = _stdin() if file is None else _read(file)
     except OSError as error:
@@ -125,8 +132,8 @@ def _loaded(file: str | None) -> object:
         ) from error
 
 
-def _read(file: str) -> bytes:
-    with open(file, "rb") as stream:  # noqa: PTH123 - as above
+def _read(file: Path) -> bytes:
+    with file.open("rb") as stream:
         return stream.read(MOST_BYTES + 1)
 
 
@@ -138,7 +145,7 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read(MOST_BYTES + 1)
 
 
-def _from_object(found: object, file: str | None) -> tuple[dict[str, Any], Architecture | None, Tier | None]:
+def _from_object(found: object, file: Path | None) -> tuple[dict[str, Any], Architecture | None, Tier | None]:
     """Tell a SPEC from a config.json: a config says its model_type, a SPEC its model."""
     if not isinstance(found, dict):
         raise PlanError(
@@ -151,14 +158,14 @@ def _from_object(found: object, file: str | None) -> tuple[dict[str, Any], Archi
     return {}, read_config(found, _title(found, file)), None
 
 
-def _title(config: Mapping[str, Any], file: str | None) -> str | None:
+def _title(config: Mapping[str, Any], file: Path | None) -> str | None:
     """Call a model as its config does, else by the directory that its config.json is in."""
     said = config.get("_name_or_path")
     if isinstance(said, str) and 0 < len(said) <= 200 and said.isprintable():  # noqa: PLR2004 - a name
         return said.rstrip("/").rsplit("/", 1)[-1] or None
-    if file is None or path.basename(file) != "config.json":
+    if file is None or file.name != "config.json":
         return None
-    directory = path.basename(path.dirname(path.abspath(file)))
+    directory = file.absolute().parent.name
     return directory if directory.isprintable() else None
 
 

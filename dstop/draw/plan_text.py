@@ -2,73 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.draw.detail import heading
 from dstop.draw.line import BLANK, clean, fit_line, spread
 from dstop.draw.parts_bar import band_line, parts_bar, parts_table
 from dstop.draw.plan_gauge import plan_title
+from dstop.draw.plan_search import cost_lines, search_lines
 from dstop.draw.plan_tables import card_lines, stage_lines
+from dstop.draw.plan_tier import tier_lines
 from dstop.draw.plan_words import layout_text, load_text, part_notes, settings_text
 from dstop.draw.snapshot_facts import sentence_lines
-from dstop.model.value import Value
 from dstop.units import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dstop.draw.line import Line
-    from dstop.footprint.spec.values import Spec
-    from dstop.model.footprint import Assumption, Fit, Footprint
+    from dstop.footprint.plan import Plan
+    from dstop.model.footprint import Assumption
 
 LEAST, WIDEST = 60, 200
 _FEW_ASSUMPTIONS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Told(Value):
-    """One plan with what was found out about it."""
-
-    spec: Spec
-    """Settled."""
-    footprint: Footprint
-    fits: Sequence[Fit]
-    every: bool = False
-    """All assumptions."""
-    further: Sequence[tuple[str, Sequence[Line]]] = ()
-    """Titles and lines of what was asked for beside it: a search, a cost, a tier."""
-
-
-def plan_lines(told: Told, width: int) -> list[Line]:
+def plan_lines(plan: Plan, width: int, *, every: bool = False) -> list[Line]:
     """Draw a plan.
 
     Args:
-        told: the plan.
+        plan: what was found out.
         width: cells; below 60 it is drawn as for 60, more than 200 are left empty.
+        every: all assumptions.
     """
     width = max(LEAST, min(width, WIDEST))
-    spec, footprint = told.spec, told.footprint
+    spec, footprint = plan.spec, plan.footprint
     title: Line = ((f" {plan_title(footprint)}", "head"),)
     lines = [
         spread(title, ((f"{load_text(spec)} ", "head"),), width),
         *sentence_lines(f"{layout_text(spec.parallel)} · {settings_text(spec)}", width, "label"),
         BLANK,
-        *rank_lines(told, width),
+        *rank_lines(plan, width),
     ]
     if len(footprint.ranks) > 1:
         lines += [BLANK, heading("each pipeline stage", width), *stage_lines(footprint, width)]
-    if told.fits:
-        lines += [BLANK, heading("which cards hold it", width), *card_lines(told.fits, width)]
-    for name, more in told.further:
-        lines += [BLANK, heading(name, width), *more]
-    lines += [BLANK, *assumption_lines(footprint.assumptions, width, every=told.every)]
+    if plan.fits:
+        lines += [BLANK, heading("which cards hold it", width), *card_lines(plan.fits, width)]
+    if plan.searched is not None:
+        lines += [BLANK, heading("the cheapest that fits", width), *search_lines(plan.searched, width)]
+    if plan.costs is not None:
+        lines += [BLANK, heading("what a run comes to", width), *cost_lines(plan.costs, width)]
+    if plan.tier is not None:
+        lines += [BLANK, *tier_lines(plan.tier, width)]
+    lines += [BLANK, *assumption_lines(footprint.assumptions, width, every=every)]
     return [fit_line(line, width) for line in lines]
 
 
-def rank_lines(told: Told, width: int) -> list[Line]:
+def rank_lines(plan: Plan, width: int) -> list[Line]:
     """Draw the GPU that is asked about: its total with the band, the bar, and a part a line."""
-    footprint, rank = told.footprint, told.footprint.per_gpu
+    footprint, rank = plan.footprint, plan.footprint.per_gpu
     where = f" of stage {rank.stage}" if len(footprint.ranks) > 1 else ""
     left: Line = (
         (f" each GPU{where}  ", "label"),
@@ -82,7 +73,7 @@ def rank_lines(told: Told, width: int) -> list[Line]:
         spread(left, right, width),
         ((" ", ""), *parts_bar(rank.parts, width - 2, whole)),
         ((" ", ""), *band_line(band, whole, width - 2)),
-        *parts_table(rank.parts, width, part_notes(told.spec, footprint)),
+        *parts_table(rank.parts, width, part_notes(plan.spec, footprint)),
     ]
     facts = []
     if footprint.kv_bytes_per_token:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dstop.footprint.catalog.models import ModelEntry
-    from dstop.footprint.catalog.values import Gpu, Tier
+    from dstop.footprint.catalog.values import Gpu, Price, Tier, TierReport
     from dstop.footprint.cost import Cost
-    from dstop.footprint.search import Found
+    from dstop.footprint.plan import Plan
+    from dstop.footprint.search.cheapest import Found
     from dstop.footprint.spec.values import Spec
     from dstop.model.footprint import Assumption, Fit, Footprint, RankFootprint
 
@@ -23,32 +24,19 @@ SCHEMA = 1
 _NO_PRICE = "no dated price of it is known; --price GPU=USD sets one"
 
 
-def plan_line(
-    spec: Spec,
-    footprint: Footprint,
-    fits: Sequence[Fit],
-    *,
-    searched: Sequence[Found] | None = None,
-    cost: Sequence[Cost] | None = None,
-    tier: Mapping[str, Any] | None = None,
-) -> bytes:
-    """Write a plan as one line.
-
-    Args:
-        spec: settled: with every field that was computed with.
-        footprint: what it should need.
-        fits: the cards that it was held against.
-        searched: what a search found, best first; None where nobody asked for one.
-        cost: what a run would cost; None where nobody asked.
-        tier: what the sizing guide says, where one of its tiers was named.
-    """
-    told = plan_object(spec, footprint, fits)
-    if searched is not None:
-        told["search"] = [found_object(found) for found in searched]
-    if cost is not None:
-        told["cost"] = [cost_object(each) for each in cost]
-    if tier is not None:
-        told["tier"] = tier
+def plan_line(plan: Plan) -> bytes:
+    """Write a plan as one line; what nobody asked for is left out."""
+    told = plan_object(plan.spec, plan.footprint, plan.fits)
+    if plan.searched is not None:
+        told["search"] = {
+            "found": [found_object(found) for found in plan.searched.found],
+            "searched": plan.searched.says,
+            "configurations": plan.searched.tried,
+        }
+    if plan.costs is not None:
+        told["cost"] = [cost_object(each) for each in plan.costs]
+    if plan.tier is not None:
+        told["tier"] = tier_object(plan.tier)
     return line(told)
 
 
@@ -145,9 +133,17 @@ def found_object(found: Found) -> dict[str, Any]:
         "total_bytes": found.total_bytes,
         "headroom_bytes": found.fit.headroom_bytes,
         "price_per_hour": found.fit.price_per_hour,
+        "price": price_object(found.price),
         "changes": list(found.changes),
         "unavailable": {} if found.fit.price_per_hour is not None else {"price_per_hour": _NO_PRICE},
     }
+
+
+def price_object(price: Price | None) -> dict[str, Any] | None:
+    """Give a price with who says so since when."""
+    if price is None:
+        return None
+    return {field.name: getattr(price, field.name) for field in fields(price)}
 
 
 def cost_object(cost: Cost) -> dict[str, Any]:
@@ -157,6 +153,39 @@ def cost_object(cost: Cost) -> dict[str, Any]:
         if field.name != "assumptions"
         else list(cost.assumptions)
         for field in fields(cost)
+    }
+
+
+def tier_object(report: TierReport) -> dict[str, Any]:
+    """Give a tier of the sizing guide: its claims as such, and what arithmetic makes of them."""
+    tier = report.tier
+    return {
+        "name": tier.name,
+        "low_parameters": tier.low_parameters,
+        "high_parameters": tier.high_parameters,
+        "guide": {
+            "training_low_bytes": tier.training_low_bytes,
+            "training_high_bytes": tier.training_high_bytes,
+            "training_batch": tier.training_batch,
+            "inference_low_bytes": tier.inference_low_bytes,
+            "inference_high_bytes": tier.inference_high_bytes,
+            "sample": tier.sample,
+            "sample_bytes": tier.sample_bytes,
+            "sample_gpus": tier.sample_gpus,
+            "claims": list(tier.claims),
+        },
+        "arithmetic": [
+            {
+                "parameters": end.parameters,
+                "training_bytes": end.training.per_gpu.parts.total_bytes,
+                "inference_bytes": end.inference.per_gpu.parts.total_bytes,
+                "implied_bytes_per_parameter": end.implied_bytes_per_parameter,
+                "states_bytes_per_parameter": end.states_bytes_per_parameter,
+            }
+            for end in report.ends
+        ],
+        "contradictions": list(report.contradictions),
+        "remarks": list(report.remarks),
     }
 
 
@@ -174,7 +203,7 @@ def comparison_line(first: Footprint, second: Footprint) -> bytes:
                     "gpus": each.gpus,
                     "parameters": {"total": each.total_parameters, "active": each.active_parameters},
                     "per_gpu": rank,
-                    "kv_bytes_per_token": each.kv_bytes_per_token,
+                    "kv_bytes_per_token": finite(each.kv_bytes_per_token),
                     "checkpoint_bytes": each.checkpoint_bytes,
                 }
                 for each, rank in ((first, before), (second, after))

@@ -59,9 +59,11 @@ def fits_of(spec: Spec, gpus: Iterable[Gpu], own: Mapping[str, float] | None = N
     settled = settle(spec)[0]
     estimates = Estimates(replace(settled, gpu=None, gpu_bytes=None))
     if settled.phase == "inference" and settled.framework in SERVING:
-        return tuple(_priced(judge_pool(settled, estimates, gpu), gpu, own) for gpu in gpus)
-    offsets: dict[str, int] = {}
-    return tuple(_priced(_judge(settled, estimates, gpu, offsets), gpu, own) for gpu in gpus)
+        fits = [(judge_pool(settled, estimates, gpu), gpu) for gpu in gpus]
+    else:
+        offsets: dict[str, int] = {}
+        fits = [(_judge(settled, estimates, gpu, offsets), gpu) for gpu in gpus]
+    return tuple(_priced(fit, gpu, own, settled.parallel.tp) for fit, gpu in fits)
 
 
 def on_card(spec: Spec, gpu: Gpu) -> Spec:
@@ -122,6 +124,6 @@ def _most(footprint: Footprint) -> int:
     return max(rank.parts.total_bytes for rank in footprint.ranks)
 
 
-def _priced(fit: Fit, gpu: Gpu, own: Mapping[str, float] | None) -> Fit:
-    price = price_of(gpu, fit.count, own)
+def _priced(fit: Fit, gpu: Gpu, own: Mapping[str, float] | None, tp: int) -> Fit:
+    price = price_of(gpu, fit.count, own, together=tp)
     return fit if price is None else replace(fit, price_per_hour=price.per_hour)

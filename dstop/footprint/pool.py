@@ -59,6 +59,20 @@ def judge_pool(spec: Spec, estimates: Estimates, gpu: Gpu) -> Fit:
     )
 
 
+def pool_headroom(spec: Spec, asked: Footprint, gpu: Gpu) -> tuple[int, Verdict]:
+    """Give what the batch leaves of the pool on a card, and whether it fits: without a search for how far it goes.
+
+    Args:
+        spec: settled; its longest sequence is the one that is asked for.
+        asked: its footprint without a card.
+        gpu: the card.
+    """
+    uncertain = max(rank.high_bytes - rank.parts.total_bytes for rank in asked.ranks)
+    pairs = zip(pools_of(spec, gpu), (rank.parts.kv_cache_bytes for rank in asked.ranks), strict=True)
+    headroom = min(pool - each for pool, each in pairs)
+    return headroom, _verdict(headroom, uncertain, headroom)
+
+
 def pools_of(spec: Spec, gpu: Gpu) -> Sequence[int]:
     """Give the bytes of the pool of each stage on a card; 0 where the engine would have none.
 

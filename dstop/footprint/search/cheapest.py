@@ -1,0 +1,171 @@
+"""The cheapest layouts that fit, over cards, counts, layouts and formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dstop.footprint.catalog.hardware import servers
+from dstop.footprint.catalog.prices import price_of
+from dstop.footprint.search.layouts import layouts
+from dstop.footprint.search.trial import Trials
+from dstop.model.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from dstop.footprint.catalog.values import Gpu, Price
+    from dstop.footprint.search.layouts import Layout
+    from dstop.footprint.spec.values import Spec
+    from dstop.model.footprint import Fit
+
+MOST_GPUS = 1024
+KEPT = 6
+"""Answers that are given at most."""
+_SERVER = 8
+"""Cards of a server of which nobody says how many it has."""
+_LIGHTER = ("fp8", "int8", "int4")
+_LOSSY = {"native": 0, "fp8": 1, "int8": 2, "int4": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Found(Value):
+    """One layout that fits."""
+
+    gpu: str
+    count: int
+    spec: Spec
+    """As it was computed: with its layout, and on its card."""
+    fit: Fit
+    total_bytes: int
+    """Expected, on the largest rank."""
+    price: Price | None
+    changes: tuple[str, ...]
+    """What it changes in what was asked, in words; the layout apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Searched(Value):
+    """The answer of a search, and what it is an answer to."""
+
+    found: tuple[Found, ...]
+    """The cheapest first; empty when nothing fits."""
+    cards: int
+    formats: tuple[str, ...]
+    tried: int
+    """Configurations that were computed; what cannot fit by its weights and states alone was not."""
+
+    @property
+    def says(self) -> str:
+        """Say what was searched, in one sentence."""
+        formats = f", weights as asked and in {', '.join(self.formats)}" if self.formats else ""
+        return (
+            f"{self.cards} kinds of cards, 1 to {MOST_GPUS:,} of each in powers of two{formats};"
+            f" {self.tried} configurations were computed"
+        )
+
+
+def search(
+    spec: Spec, gpus: Sequence[Gpu], own: Mapping[str, float] | None = None, said: Collection[str] = ()
+) -> Searched:
+    """Find the cheapest layout for each card and format, and give the cheapest of those.
+
+    A layout fits when also the high end of its band does. For each card the fewest that can do are taken, and of their
+    layouts the least intrusive; answers are ordered by price an hour (those without a price after those with one, by
+    count), then by how much the format takes away from the weights. Batch and sequence stay: a replica's own.
+
+    Args:
+        spec: what was asked.
+        gpus: cards of the catalog.
+        own: the user's prices.
+        said: fields that somebody has set, which stay.
+    """
+    trials = Trials(spec)
+    formats = _formats(spec, said)
+    jobs = sorted(
+        (_bound(gpu, weights, trials, own) for gpu in gpus for weights in formats if _can(gpu, weights)),
+        key=lambda job: job[0],
+    )
+    found: list[tuple[tuple[bool, float, int, int, str], Found]] = []
+    for rank, gpu, weights in jobs:
+        if any(one.gpu == gpu.short and key[:4] <= rank[:4] for key, one in found):
+            continue  # the same card does it for no more, with weights that lose less
+        if len(found) >= KEPT and rank[:2] > max(sorted(key for key, _ in found)[:KEPT])[:2]:
+            break  # what comes cannot be cheaper
+        one = _smallest(trials, gpu, weights, own, said)
+        if one is not None:
+            found.append((_rank(one, gpu, weights), one))
+    found.sort(key=lambda pair: pair[0])
+    return Searched(
+        found=tuple(one for _, one in found[:KEPT]),
+        cards=len(gpus),
+        formats=tuple(name for name in formats if name is not None),
+        tried=trials.count,
+    )
+
+
+def _formats(spec: Spec, said: Collection[str]) -> tuple[str | None, ...]:
+    """Give the formats of the weights that are tried: as asked, and lighter ones to serve a model in 16 bits."""
+    if spec.phase == "training" or "weights" in said or spec.architecture.quantization is not None:
+        return (None,)
+    return (None, *_LIGHTER)
+
+
+def _can(gpu: Gpu, weights: str | None) -> bool:
+    return weights != "fp8" or gpu.fp8_tflops is not None
+
+
+def _bound(
+    gpu: Gpu, weights: str | None, trials: Trials, own: Mapping[str, float] | None
+) -> tuple[tuple[bool, float, int, int, str], Gpu, str | None]:
+    """Give where a card and a format can stand at best: with the fewest cards that could hold the states alone."""
+    count = trials.least_gpus(gpu, weights, MOST_GPUS)
+    price = price_of(gpu, count, own)
+    hour = 0.0 if price is None else price.per_hour
+    return (price is None, hour, count, _LOSSY[weights or "native"], gpu.short), gpu, weights
+
+
+def _rank(found: Found, gpu: Gpu, weights: str | None) -> tuple[bool, float, int, int, str]:
+    hour = 0.0 if found.price is None else found.price.per_hour
+    return found.price is None, hour, found.count, _LOSSY[weights or "native"], gpu.short
+
+
+def _smallest(
+    trials: Trials, gpu: Gpu, weights: str | None, own: Mapping[str, float] | None, said: Collection[str]
+) -> Found | None:
+    """Give the least intrusive layout on the fewest cards of a kind; None where no number of them does."""
+    for count in _counts(trials.least_gpus(gpu, weights, MOST_GPUS)):
+        for layout in layouts(trials.spec, count, _together(gpu), said):
+            fit = trials.fit(gpu, weights, layout)
+            if fit is not None:
+                price = price_of(gpu, count, own, together=layout.parallel.tp)
+                priced = replace(fit, price_per_hour=None if price is None else price.per_hour)
+                return Found(
+                    gpu=gpu.short,
+                    count=count,
+                    spec=trials.laid_out(gpu, weights, layout),
+                    fit=priced,
+                    total_bytes=trials.total_bytes(weights, layout),
+                    price=price,
+                    changes=_changes(trials.spec, weights, layout),
+                )
+    return None
+
+
+def _changes(spec: Spec, weights: str | None, layout: Layout) -> tuple[str, ...]:
+    changes = [] if weights is None else [f"weights in {weights}"]
+    if layout.checkpointing != spec.checkpointing:
+        changes.append(f"{layout.checkpointing} checkpointing")
+    return tuple(changes)
+
+
+def _counts(least: int) -> Iterator[int]:
+    count = 1
+    while count <= MOST_GPUS:
+        if count >= least:
+            yield count
+        count *= 2
+
+
+def _together(gpu: Gpu) -> int:
+    return max([_SERVER, *(server.count for server in servers() if server.gpu == gpu.short)])
