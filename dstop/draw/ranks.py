@@ -6,6 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from dstop.draw.line import clean, fit, fit_line
+from dstop.model.peers import due_bytes
 from dstop.units import MIB, bytes_text
 
 if TYPE_CHECKING:
@@ -35,13 +36,17 @@ def ranks_of(processes: Sequence[GpuProcess], facts: ProcessFacts) -> list[GpuPr
 
 
 def odd_ones(rows: Sequence[GpuProcess]) -> Mapping[ProcessKey, str]:
-    """Name, for each figure, the rank farthest from the median, where that is far; with what is odd about it."""
+    """Name, for each figure, the rank farthest from the median, where that is far; with what is odd about it.
+
+    What a rank's own stage of the model should take more than its peers' is taken off first.
+    """
     found: dict[ProcessKey, str] = {}
+    due = due_bytes(rows)
     for name, amounts in (
         ("allocated", [(row, row.allocator.allocated_bytes) for row in rows if row.allocator is not None]),
         ("reserved", [(row, row.allocator.reserved_bytes) for row in rows if row.allocator is not None]),
     ):
-        known = [(row, amount) for row, amount in amounts if amount is not None]
+        known = [(row, amount - due[row.key]) for row, amount in amounts if amount is not None]
         if len(known) < _LEAST_RANKS:
             continue
         middle = median(amount for _, amount in known)

@@ -160,8 +160,8 @@ class Fit(Value):
 
 
 TOTALS = ("step", "allocated", "reserved", "total")
-"""What is compared beside the parts: activations, logits and workspace together; what the allocator had handed out at
-its peak; what it has from the driver; and what the driver counts for the process."""
+"""What is compared beside the parts: what comes and goes with a step, in one sum (gradients too, where they do); what
+the allocator had handed out at its peak; what it has from the driver; and what the driver counts for the process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

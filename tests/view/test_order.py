@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dstop.model.allocator import Allocator
+from dstop.testing import make_expectation, make_process
 from dstop.view.order import SORT_KEYS, sort_rows
 
 VALUES = st.one_of(st.none(), st.integers(0, 4), st.just(float("nan")))
@@ -91,3 +92,16 @@ def test_ties_are_by_gpu_and_pid_in_both_directions(build):
     rows = [build.process(1, 1, 5), build.process(0, 9, 5), build.process(0, 2, 5)]
     for reverse in (False, True):
         assert _pids(sort_rows(rows, "mem", reverse)) == [2, 9, 1]
+
+
+def test_what_is_expected_and_what_is_over_are_orders():
+    """The largest first; what is not known, or known in part, comes last."""
+    gib = 2**30
+    over = make_process(0, 1, expectation=make_expectation(9 * gib, 10 * gib, 11 * gib, live=30 * gib))
+    large = make_process(0, 2, expectation=make_expectation(49 * gib, 50 * gib, 51 * gib, live=50 * gib))
+    floor = make_process(
+        0, 3, expectation=make_expectation(9 * gib, 20 * gib, None, live=90 * gib, unknown={"logits": "x"})
+    )
+    rows = [make_process(0, 4), floor, over, large]
+    assert [row.pid for row in sort_rows(rows, "expected")] == [2, 3, 1, 4]
+    assert [row.pid for row in sort_rows(rows, "excess")] == [1, 2, 3, 4]

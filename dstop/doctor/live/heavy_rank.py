@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dstop.doctor.live.telling import of_process, remedies, who
 from dstop.model.finding import Finding, Severity
+from dstop.model.peers import due_bytes
 from dstop.units import GIB, bytes_text
 
 if TYPE_CHECKING:
@@ -22,15 +23,17 @@ MORE_SHARE, MORE_BYTES = 0.1, GIB
 
 
 def watch(scene: Scene) -> list[Finding]:
-    """Compare the ranks of every job."""
+    """Compare the ranks of every job, each with what its own stage of the model takes more or less than its peers'."""
     found: list[Finding] = []
     for rows in scene.jobs.values():
         known = [row for row in rows if row.gpu_memory_bytes is not None and row.gpu_index in scene.gpus]
         if len(known) < LEAST_RANKS:
             continue
-        middle = median(row.gpu_memory_bytes or 0 for row in known)
-        heaviest = max(known, key=lambda row: row.gpu_memory_bytes or 0)
-        more = (heaviest.gpu_memory_bytes or 0) - middle
+        due = due_bytes(known)
+        held = {row.key: (row.gpu_memory_bytes or 0) - due[row.key] for row in known}
+        middle = median(held.values())
+        heaviest = max(known, key=lambda row: held[row.key])
+        more = held[heaviest.key] - middle
         if more > MORE_BYTES and more > MORE_SHARE * middle:
             found.append(_finding(heaviest, known, middle, more))
     return found

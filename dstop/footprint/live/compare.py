@@ -21,6 +21,7 @@ _NOT_COUNTED = "the hook has not counted it"
 _NO_PEAK = "the allocator has no peak"
 _FREED = "none now: they are freed between steps"
 _STEP = ("activations", "logits", "workspace")
+_IN_USE = tuple(part for part in PARTS if part not in {"context", "reserved_unallocated"})
 
 
 def compare(known: Known, row: GpuProcess, held: Held | None = None) -> Expectation:
@@ -91,13 +92,14 @@ def _totals(
     peak = None if allocator is None else allocator.peak_allocated_bytes
     static = None if held is None else held.static_bytes
     step = None if peak is None or static is None else max(0, peak - static)
+    steady = ("weights", "optimizer", *(("gradients",) if held is not None and held.gradients_bytes else ()))
     why = NO_HOOK if allocator is None else _NO_PEAK if peak is None else _NOT_COUNTED
     reserved = None if allocator is None else allocator.reserved_bytes
     unsaid = next(iter(known.unknown.values()), "")
     inside = [expected[part] for part in PARTS if part != "context"]
-    allocated = [expected[part] for part in PARTS if part not in {"context", "reserved_unallocated"}]
+    allocated = [expected[part] for part in _IN_USE]
     for part, should, has, reason in (
-        ("step", _sum([expected[part] for part in _STEP]), step, why),
+        ("step", _sum([expected[part] for part in _IN_USE if part not in steady]), step, why),
         ("allocated", _sum(allocated), peak, why),
         ("reserved", _sum(inside), reserved, NO_HOOK),
         ("total", known.expected_bytes if not unsaid else None, row.gpu_memory_bytes, _unread(row)),

@@ -27,6 +27,7 @@ from dstop.model.frame import GpuHistory
 from dstop.model.gpu import MigInstance, Xid
 from dstop.model.unattributed import Unattributed
 from dstop.testing.build import TAKEN_AT_S, make_gpu, make_process, make_sample
+from dstop.testing.build_footprint import make_expectation
 from dstop.testing.build_guest import make_allocator, make_guest
 from dstop.units import GIB, MIB
 
@@ -226,6 +227,23 @@ def test_a_rank_that_is_heavier_than_its_peers_is_named(scene):
     (found,) = heavy_rank.watch(scene(8, _ranks(8, lambda rank: (48 if rank == 3 else 40) * GIB)))
     assert (found.badge, found.pid) == ("RANK +8.0G", 5003)
     assert "rank 3" in found.says
+
+
+def test_a_rank_is_judged_by_what_its_own_stage_should_take(scene):
+    """The first stage of a pipeline may hold more, and a middle one that holds as much may not."""
+    due = [60 * GIB, *(40 * GIB for _ in range(6)), 48 * GIB]
+    held = [61 * GIB, *(41 * GIB for _ in range(6)), 49 * GIB]
+    rows = [
+        replace(row, expectation=make_expectation(should - GIB, should, should + GIB, live=has))
+        for row, should, has in zip(_ranks(8, lambda rank: held[rank]), due, held, strict=True)
+    ]
+    assert heavy_rank.watch(scene(8, rows)) == []
+    rows[3] = replace(rows[3], gpu_memory_bytes=49 * GIB)
+    (found,) = heavy_rank.watch(scene(8, rows))
+    assert (found.badge, found.pid) == ("RANK +8.0G", 5003)
+    rows[5] = replace(rows[5], expectation=None)
+    (found,) = heavy_rank.watch(scene(8, rows))
+    assert found.pid == 5000
 
 
 @pytest.mark.parametrize(
