@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dstop.errors import PlanError
+from dstop.footprint.architecture.values import Experts, alike
 from dstop.footprint.formats import GGUF, MATRICES, PLAIN, Format, average_format, blocked
 from dstop.footprint.gguf import MIXES, gguf_format
 from dstop.footprint.spec.choices import is_average
@@ -35,6 +36,8 @@ class Scheme(Value):
     """Modules that stay plain."""
     mix: str = ""
     """A mix of llama.cpp, which chooses by tensor and by layer."""
+    eight_experts: bool = False
+    """Whether there are eight experts a layer: the mixes of llama.cpp treat their attention apart."""
     everything: bool = False
     """Whether one average holds for all tensors."""
 
@@ -54,7 +57,7 @@ class Scheme(Value):
         if self.everything:
             return self.matrices
         if self.mix:
-            return gguf_format(self.mix, tensor, more=more, tied=tied)
+            return gguf_format(self.mix, tensor, more=more, tied=tied, eight=self.eight_experts)
         if tensor.dtype is not None and tensor.dtype in PLAIN:
             return PLAIN[tensor.dtype]
         if tensor.role not in QUANTIZED or len(tensor.shape) < 2 or (self.skipped and self._skips(tensor)):  # noqa: PLR2004 - vectors
@@ -84,7 +87,17 @@ def scheme_of(architecture: Architecture, weights: str) -> Scheme:
             name=weights, matrices=average_format(float(weights[:-3])), plain=plain, everything=True
         )
     if weights in MIXES or weights in GGUF:
-        return Scheme(name=weights, matrices=GGUF[MIXES.get(weights, weights)], plain=plain, mix=weights)
+        eight = any(
+            isinstance(layer.feed_forward, Experts) and layer.feed_forward.routed == _EIGHT
+            for layer, _ in alike(architecture.layers)
+        )
+        return Scheme(
+            name=weights,
+            matrices=GGUF[MIXES.get(weights, weights)],
+            plain=plain,
+            mix=weights,
+            eight_experts=eight,
+        )
     if weights not in MATRICES:
         raise PlanError(
             f"weights: no format {weights!r}",
@@ -149,6 +162,7 @@ def _stored(said: Quantization) -> Format:
     )
 
 
+_EIGHT = 8
 _BYTE = 8
 """Bits from which on weights are not packed."""
 _NVFP4 = (4, 16)

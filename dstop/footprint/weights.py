@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dstop.footprint.architecture.values import alike
-from dstop.footprint.gguf import share_of_more
+from dstop.footprint.gguf import MIXES, WORD_BYTES, shares_of_more
 from dstop.footprint.inference.engine import engine_weights, pad_vocabulary, unsplit_weights
 from dstop.footprint.scheme import scheme_of
 from dstop.footprint.sharding import held
@@ -39,8 +39,10 @@ def weights_bytes(spec: Spec, stage: Stage) -> int:
     if serving:
         around = tuple(pad_vocabulary(around, spec))
     total = _bytes(around, scheme, spec.parallel, architecture)
+    more = shares_of_more(architecture.layers) if scheme.mix in MIXES else {}
     for layer, count in stage.alike:
-        total += count * _bytes(layer.tensors, scheme, spec.parallel, architecture)
+        share = more.get(id(layer), 0.0)
+        total += count * _bytes(layer.tensors, scheme, spec.parallel, architecture, share)
     if serving:
         total += engine_weights(spec, stage, quantized=scheme.quantized)
         total += unsplit_weights(spec, around, scheme)
@@ -69,9 +71,12 @@ def _files(spec: Spec, scheme: Scheme) -> int:
     architecture = spec.architecture
     whole = replace(spec.parallel, tp=1, ep=1, etp=1)
     total = _bytes((*architecture.embedding, *architecture.output), scheme, whole, architecture)
+    more = shares_of_more(architecture.layers) if scheme.mix in MIXES else {}
     for layer, many in alike((*architecture.layers, *(() if scheme.mix else architecture.next_token))):
-        total += many * _bytes(layer.tensors, scheme, whole, architecture)
-    if architecture.next_token and not scheme.mix:
+        total += many * _bytes(layer.tensors, scheme, whole, architecture, more.get(id(layer), 0.0))
+    if scheme.mix:
+        total += WORD_BYTES * architecture.vocab
+    elif architecture.next_token:
         copied = tuple(
             tensor
             for tensor in (*architecture.embedding, *architecture.output)
@@ -82,14 +87,17 @@ def _files(spec: Spec, scheme: Scheme) -> int:
 
 
 def _bytes(
-    tensors: Iterable[Tensor], scheme: Scheme, parallel: Parallel, architecture: Architecture
+    tensors: Iterable[Tensor],
+    scheme: Scheme,
+    parallel: Parallel,
+    architecture: Architecture,
+    share: float = 0.0,
 ) -> float:
     """Give the bytes of tensors as one rank holds them.
 
-    A mix of llama.cpp gives some layers more bits; here each layer takes the mean of both, so that the sum over all
-    of them is right without counting which.
+    `share` of the layers of this kind get more bits in a mix of llama.cpp; each takes the mean, so that the sum over
+    all of them is right without counting which.
     """
-    share = share_of_more(len(architecture.layers)) if scheme.mix else 0.0
     total = 0.0
     for tensor in tensors:
         count, shape = held(tensor, parallel)
