@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dstop.footprint.estimate import estimate
+from dstop.footprint.spec.parse import parse_spec
 
 MIB = 2**20
 
@@ -30,3 +31,19 @@ def test_the_cache_is_preallocated_for_all_slots(dense, serve):
     """Four slots of 1000 tokens, each in whole pages of 256."""
     parts = estimate(serve(dense(), framework="llama.cpp", batch=4, sequence=1000)).per_gpu.parts
     assert parts.kv_cache_bytes == 4 * 1024 * 4 * 2 * 64 * 2
+
+
+def test_the_log_of_llama_3_1_8b():
+    """Model 4403.49 MiB on the GPU, cache 1024 MiB for four slots of 2048, compute 560 MiB without flash attention."""
+    fields = {
+        "framework": "llama.cpp",
+        "weights": "q4_k_m",
+        "batch": 4,
+        "sequence": 2048,
+        "attention": "eager",
+    }
+    spec = parse_spec({"model": "llama-3.1-8b", "phase": "inference", **fields})
+    parts = estimate(spec).per_gpu.parts
+    assert round(parts.weights_bytes / MIB, 2) == 4403.49
+    assert parts.kv_cache_bytes == 1024 * MIB
+    assert parts.activations_bytes + parts.logits_bytes == 560 * MIB
