@@ -35,7 +35,7 @@ def main() -> int:
     program = "saved.py" if chosen.saved else "peaks.py" if chosen.peaks else "record.py"
     device = f"measure-{uuid.uuid4().hex[:12]}"
     try:
-        environment = os.environ | {"CUDASIM_NAME": device, "CUDASIM_TOTAL": "64GiB", "CUDASIM_DEVICES": "2"}
+        environment = os.environ | {"CUDASIM_NAME": device, "CUDASIM_TOTAL": "640GiB", "CUDASIM_DEVICES": "2"}
         command = [python, str(MEASURING / program), *chosen.names]
         return subprocess.run(command, env=environment, check=False).returncode
     finally:

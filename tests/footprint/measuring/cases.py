@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import shapes as of
+
 
 @dataclass(frozen=True)
 class Case:
@@ -63,13 +65,9 @@ def spec_of(case, config, static):
     spec = {"model": config, "weights": case.weights, "batch": case.batch, "attention": case.attention}
     spec["framework"] = "hf"
     if isinstance(case, Generation):
-        return spec | {
-            "phase": "inference",
-            "kv_cache": case.weights,
-            "sequence": case.prompt + case.new,
-            "max_num_batched_tokens": case.prompt * case.batch,
-            "mla_cache": "expanded",
-        }
+        spec |= {"phase": "inference", "kv_cache": case.weights, "sequence": case.prompt + case.new}
+        latent = {"mla_cache": "expanded"} if "kv_lora_rank" in config else {}
+        return spec | latent | {"max_num_batched_tokens": case.prompt * case.batch}
     spec |= {
         "phase": "training",
         "sequence": case.sequence,
@@ -96,68 +94,16 @@ def spec_of(case, config, static):
     return spec
 
 
-LLAMA = {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 6, "num_attention_heads": 12}
-LLAMA |= {"num_key_value_heads": 4, "vocab_size": 32000, "max_position_embeddings": 4096}
-WIDE = LLAMA | {
-    "hidden_size": 2048,
-    "intermediate_size": 5632,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 32,
-}
-MHA = LLAMA | {"num_key_value_heads": 12, "vocab_size": 128256}
-TIED = LLAMA | {"tie_word_embeddings": True, "vocab_size": 128256}
-QWEN2 = {"hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 6, "num_attention_heads": 14}
-QWEN2 |= {"num_key_value_heads": 2, "vocab_size": 151936, "tie_word_embeddings": True}
-QWEN3 = {"hidden_size": 768, "intermediate_size": 2304, "num_hidden_layers": 6, "num_attention_heads": 12}
-QWEN3 |= {"num_key_value_heads": 4, "head_dim": 128, "vocab_size": 65536, "tie_word_embeddings": True}
-MISTRAL = LLAMA | {"sliding_window": None, "head_dim": 64}
-GPT2 = {"n_embd": 768, "n_layer": 6, "n_head": 12, "n_positions": 1024, "vocab_size": 50257}
-MLA = {"hidden_size": 768, "intermediate_size": 2048, "moe_intermediate_size": 384, "num_hidden_layers": 4}
-MLA |= {"num_attention_heads": 8, "num_key_value_heads": 8, "kv_lora_rank": 256, "q_lora_rank": 384}
-MLA |= {"qk_nope_head_dim": 64, "qk_rope_head_dim": 32, "v_head_dim": 64, "vocab_size": 32000}
-DENSE = MLA | {"first_k_dense_replace": 4}
-
-LL = Case("LlamaConfig", LLAMA)
-G2 = Case("GPT2Config", GPT2)
-Q3 = Case("Qwen3Config", QWEN3)
-V3 = Case("DeepseekV3Config", DENSE)
-V2 = Case("DeepseekV2Config", DENSE)
-MIXED = {"weights": "fp32", "autocast": "bf16"}
-LORA = {"rank": 16, "targets": ["q_proj", "v_proj"]}
-LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-
-WITH_EXPERTS = MLA | {"first_k_dense_replace": 1, "n_routed_experts": 16, "num_experts_per_tok": 4}
-WITH_EXPERTS |= {"n_group": 4, "topk_group": 2, "n_shared_experts": 1}
-LITE = WITH_EXPERTS | {
-    "q_lora_rank": None,
-    "n_group": 1,
-    "topk_group": 1,
-    "topk_method": "greedy",
-    "n_shared_experts": 2,
-}
-QWEN3_MOE = QWEN3 | {
-    "num_experts": 16,
-    "num_experts_per_tok": 4,
-    "moe_intermediate_size": 384,
-    "num_hidden_layers": 4,
-}
-MIXTRAL = LLAMA | {
-    "num_local_experts": 8,
-    "num_experts_per_tok": 2,
-    "num_hidden_layers": 3,
-    "sliding_window": None,
-}
-
-LL = Case("LlamaConfig", LLAMA)
-LW = Case("LlamaConfig", WIDE, batch=1, sequence=2048)
-G2 = Case("GPT2Config", GPT2)
-Q2 = Case("Qwen2Config", QWEN2)
-Q3 = Case("Qwen3Config", QWEN3)
-MI = Case("MistralConfig", MISTRAL)
-V3 = Case("DeepseekV3Config", DENSE)
-V2 = Case("DeepseekV2Config", DENSE)
-V3E = Case("DeepseekV3Config", WITH_EXPERTS, note="even routing")
-V2E = Case("DeepseekV2Config", LITE, note="even routing")
+LL = Case("LlamaConfig", of.LLAMA)
+LW = Case("LlamaConfig", of.WIDE, batch=1, sequence=2048)
+G2 = Case("GPT2Config", of.GPT2)
+Q2 = Case("Qwen2Config", of.QWEN2)
+Q3 = Case("Qwen3Config", of.QWEN3)
+MI = Case("MistralConfig", of.MISTRAL)
+V3 = Case("DeepseekV3Config", of.DENSE)
+V2 = Case("DeepseekV2Config", of.DENSE)
+V3E = Case("DeepseekV3Config", of.WITH_EXPERTS, note="even routing")
+V2E = Case("DeepseekV2Config", of.LITE, note="even routing")
 MIXED = {"weights": "fp32", "autocast": "bf16"}
 LORA = {"rank": 16, "targets": ["q_proj", "v_proj"]}
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -183,11 +129,11 @@ CASES = {
     "llama-wide-bf16": LW,
     "llama-wide-bf16-checkpointing": replace(LW, checkpointing=True),
     "llama-wide-autocast": replace(LW, **MIXED, sequence=1024),
-    "llama-deep-bf16": replace(LL, batch=4, sequence=1024, model=LLAMA | {"num_hidden_layers": 16}),
+    "llama-deep-bf16": replace(LL, batch=4, sequence=1024, model=of.LLAMA | {"num_hidden_layers": 16}),
     "llama-short": replace(LL, batch=1, sequence=128),
-    "llama-tied-vocabulary": Case("LlamaConfig", TIED),
-    "llama-mha-vocabulary": Case("LlamaConfig", MHA, batch=4, sequence=256),
-    "llama-tied-autocast": Case("LlamaConfig", TIED, **MIXED, batch=1),
+    "llama-tied-vocabulary": Case("LlamaConfig", of.TIED),
+    "llama-mha-vocabulary": Case("LlamaConfig", of.MHA, batch=4, sequence=256),
+    "llama-tied-autocast": Case("LlamaConfig", of.TIED, **MIXED, batch=1),
     # optimizers
     "llama-bf16-fused": replace(LL, optimizer="adamw-fused", variant="fused"),
     "llama-fp32-fused": replace(LL, weights="fp32", optimizer="adamw-fused", variant="fused"),
@@ -248,30 +194,72 @@ CASES = {
     "dsv2-experts-bf16": V2E,
     "dsv2-experts-fp32": replace(V2E, weights="fp32"),
     # other mixtures of experts
-    "qwen3-experts-bf16": Case("Qwen3MoeConfig", QWEN3_MOE, note="even routing"),
-    "mixtral-bf16": Case("MixtralConfig", MIXTRAL, note="even routing"),
-    "mixtral-autocast": Case("MixtralConfig", MIXTRAL, **MIXED, note="even routing"),
+    "qwen3-experts-bf16": Case("Qwen3MoeConfig", of.QWEN3_MOE, note="even routing"),
+    "mixtral-bf16": Case("MixtralConfig", of.MIXTRAL, note="even routing"),
+    "mixtral-autocast": Case("MixtralConfig", of.MIXTRAL, **MIXED, note="even routing"),
+}
+L8 = Case("LlamaConfig", of.LLAMA_8B, batch=1, sequence=2048)
+VL = Case("DeepseekV2Config", of.V2_LITE, batch=1, sequence=2048, note="even routing")
+CASES |= {
+    # models as they are published
+    "llama-1b-autocast": Case("LlamaConfig", of.LLAMA_1B, **MIXED, batch=4, sequence=1024),
+    "llama-1b-bf16": Case("LlamaConfig", of.LLAMA_1B, batch=8, sequence=1024),
+    "llama-8b-bf16": L8,
+    "llama-8b-bf16-checkpointing": replace(L8, checkpointing=True, batch=2, sequence=4096),
+    "llama-8b-autocast-checkpointing": replace(L8, **MIXED, checkpointing=True, batch=1, sequence=8192),
+    "llama-8b-lora": replace(L8, lora=LORA, batch=2),
+    "llama-8b-lora-all-checkpointing": replace(
+        L8, lora={"rank": 64, "targets": LINEARS}, checkpointing=True, batch=4
+    ),
+    "llama-8b-fsdp-mixed": replace(
+        L8, weights="fp32", sharding="fsdp-mixed", checkpointing=True, sequence=4096
+    ),
+    "qwen2-half-bf16": Case("Qwen2Config", of.QWEN2_HALF, batch=8, sequence=1024),
+    "qwen3-4b-autocast-checkpointing": Case(
+        "Qwen3Config", of.QWEN3_4B, **MIXED, checkpointing=True, batch=4, sequence=2048
+    ),
+    "qwen3-4b-bf16": Case("Qwen3Config", of.QWEN3_4B, batch=2, sequence=2048),
+    "gpt2-xl-autocast": Case("GPT2Config", of.GPT2_XL, **MIXED, batch=4, sequence=1024),
+    "gpt2-xl-fp32-checkpointing": Case(
+        "GPT2Config", of.GPT2_XL, weights="fp32", checkpointing=True, batch=8, sequence=1024
+    ),
+    "dsv2-lite-bf16": VL,
+    "dsv2-lite-autocast-checkpointing": replace(VL, **MIXED, checkpointing=True, batch=2),
+    "dsv2-lite-lora": replace(VL, lora={"rank": 16, "targets": ["q_proj", "kv_b_proj", "o_proj"]}, batch=2),
+    "dsv3-four-layers-bf16": Case(
+        "DeepseekV3Config", of.V3_FOUR, batch=1, sequence=4096, note="even routing"
+    ),
+    "dsv3-four-layers-checkpointing": Case(
+        "DeepseekV3Config", of.V3_FOUR, batch=2, sequence=4096, checkpointing=True, note="even routing"
+    ),
 }
 HIDDEN = {
     "llama-bf16-hidden": replace(LL, loss="hidden", sequence=1024),
     "dsv3-experts-hidden": replace(V3E, loss="hidden", sequence=1024),
     "dsv2-experts-hidden": replace(V2E, loss="hidden", sequence=1024),
-    "mixtral-hidden": Case("MixtralConfig", MIXTRAL, loss="hidden", sequence=1024),
-    "qwen3-experts-hidden": Case("Qwen3MoeConfig", QWEN3_MOE, loss="hidden", sequence=1024),
+    "mixtral-hidden": Case("MixtralConfig", of.MIXTRAL, loss="hidden", sequence=1024),
+    "qwen3-experts-hidden": Case("Qwen3MoeConfig", of.QWEN3_MOE, loss="hidden", sequence=1024),
 }
 """Without the head, for `peaks.py` and `saved.py`: what the layers alone do. No SPEC says that."""
 GENERATIONS = {
-    "generate-llama": Generation("LlamaConfig", LLAMA),
-    "generate-llama-long": Generation("LlamaConfig", WIDE, prompt=4096, new=32),
-    "generate-llama-batch": Generation("LlamaConfig", MHA, batch=8, prompt=128, new=256),
-    "generate-llama-fp32": Generation("LlamaConfig", LLAMA, weights="fp32", batch=2, prompt=512, new=128),
-    "generate-gpt2": Generation("GPT2Config", GPT2, batch=4, prompt=512, new=256),
-    "generate-qwen2": Generation("Qwen2Config", QWEN2, prompt=2048, new=64),
-    "generate-qwen3": Generation("Qwen3Config", QWEN3, batch=2, prompt=2048, new=64),
-    "generate-llama-eager": Generation("LlamaConfig", LLAMA, attention="eager", prompt=1024, new=32),
-    "generate-dsv3": Generation("DeepseekV3Config", DENSE, prompt=2048, new=64),
-    "generate-dsv2": Generation("DeepseekV2Config", DENSE, batch=4, prompt=256, new=128),
+    "generate-llama": Generation("LlamaConfig", of.LLAMA),
+    "generate-llama-long": Generation("LlamaConfig", of.WIDE, prompt=4096, new=32),
+    "generate-llama-batch": Generation("LlamaConfig", of.MHA, batch=8, prompt=128, new=256),
+    "generate-llama-fp32": Generation("LlamaConfig", of.LLAMA, weights="fp32", batch=2, prompt=512, new=128),
+    "generate-gpt2": Generation("GPT2Config", of.GPT2, batch=4, prompt=512, new=256),
+    "generate-qwen2": Generation("Qwen2Config", of.QWEN2, prompt=2048, new=64),
+    "generate-qwen3": Generation("Qwen3Config", of.QWEN3, batch=2, prompt=2048, new=64),
+    "generate-llama-eager": Generation("LlamaConfig", of.LLAMA, attention="eager", prompt=1024, new=32),
+    "generate-dsv3": Generation("DeepseekV3Config", of.DENSE, prompt=2048, new=64),
+    "generate-dsv2": Generation("DeepseekV2Config", of.DENSE, batch=4, prompt=256, new=128),
     "generate-dsv3-experts": Generation(
-        "DeepseekV3Config", WITH_EXPERTS, prompt=2048, new=4, note="even routing"
+        "DeepseekV3Config", of.WITH_EXPERTS, prompt=2048, new=4, note="even routing"
+    ),
+    "generate-llama-8b": Generation("LlamaConfig", of.LLAMA_8B, prompt=8192, new=128),
+    "generate-llama-8b-batch": Generation("LlamaConfig", of.LLAMA_8B, batch=16, prompt=512, new=128),
+    "generate-qwen3-4b": Generation("Qwen3Config", of.QWEN3_4B, batch=4, prompt=4096, new=32),
+    "generate-dsv2-lite": Generation("DeepseekV2Config", of.V2_LITE, prompt=4096, new=8, note="even routing"),
+    "generate-dsv3-four-layers": Generation(
+        "DeepseekV3Config", of.V3_FOUR, prompt=4096, new=4, note="even routing"
     ),
 }

@@ -2,7 +2,8 @@
 
 transformers asks the device which tokens an expert gets (`torch.where`, `nonzero`, counts); a simulated device says
 "none". Here those questions are answered from the shapes: each expert gets tokens x top_k / experts of them. What is
-allocated is then what a balanced router leads to; how far real routers are from balance is not measured.
+allocated is then what a balanced router leads to; how far real routers are from balance is not measured. Where
+there are fewer choices than experts, the first experts get them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ MODULES = {
     "Qwen3MoeConfig": "qwen3_moe.modeling_qwen3_moe",
     "MixtralConfig": "mixtral.modeling_mixtral",
 }
+
+
+def shares(choices, experts):
+    """Give how many of the choices each expert gets; what does not divide goes to the first ones."""
+    return [choices // experts + (number < choices % experts) for number in range(experts)]
 
 
 class Hit:
@@ -34,6 +40,8 @@ class EvenTorch:
 
     def __init__(self, experts):
         self.experts = experts
+        self.turn = 0
+        """Which expert is asked about: they are asked one after the other, the first to the last."""
 
     def __getattr__(self, name):
         """Everything else is torch's own."""
@@ -43,7 +51,8 @@ class EvenTorch:
         """Give the places of an even share of a mask (one place per pair of token and choice)."""
         if others:
             return torch.where(condition, *others)
-        share = condition.numel() // self.experts
+        share = shares(condition.numel(), self.experts)[self.turn]
+        self.turn = (self.turn + 1) % self.experts
         return torch.zeros((share, condition.ndim), dtype=torch.int64, device=condition.device).unbind(1)
 
     def greater(self, *_):
@@ -71,8 +80,7 @@ class Counts:
 
     def sum(self, **_):
         """Give how many tokens each expert gets, where it can be read."""
-        experts = self.table.shape[1]
-        return torch.full((experts,), self.choices // experts)
+        return torch.tensor(shares(self.choices, self.table.shape[1]))
 
 
 def route_evenly(model, kind):
