@@ -47,3 +47,9 @@ def test_the_log_of_llama_3_1_8b():
     assert round(parts.weights_bytes / MIB, 2) == 4403.49
     assert parts.kv_cache_bytes == 1024 * MIB
     assert parts.activations_bytes + parts.logits_bytes == 560 * MIB
+
+
+def test_a_wide_mlp_with_few_words_is_the_widest_moment(dense, serve):
+    """Gate and up of 512 tokens, and two hidden states."""
+    narrow = replace(dense(), vocab=100)
+    assert _buffer(narrow, serve, attention="flash") == 512 * 4 * (2 * 512 + 2 * 256)
