@@ -76,7 +76,7 @@ def engine_weights(spec: Spec, stage: Stage, *, quantized: bool) -> int:
     are copies always (`post_load_weights` of its deepseek_v2).
     """
     if spec.framework not in {"vllm", "sglang"}:
-        return 0
+        return _causal_masks(spec, stage)
     total = rotary_table(spec.architecture)
     if quantized or spec.framework == "sglang":
         for layer, count in stage.alike:
@@ -84,6 +84,13 @@ def engine_weights(spec: Spec, stage: Stage, *, quantized: bool) -> int:
             if attention.kind == "mla" and spec.mla_cache == "latent":
                 total += count * absorbed(attention) // spec.parallel.tp
     return total
+
+
+def _causal_masks(spec: Spec, stage: Stage) -> int:
+    """Give the causal masks that GPT-2 of transformers keeps as buffers: positions x positions bools a layer."""
+    if spec.architecture.family != "gpt2" or spec.framework == "llama.cpp":
+        return 0
+    return len(stage.layers) * (spec.architecture.positions or 0) ** 2
 
 
 def absorbed(attention: Attention) -> int:

@@ -135,11 +135,17 @@ def _score_bytes(spec: Spec) -> int:
 
 
 def _modular_feed_forward(layer: Layer, spec: Spec, size: int) -> float:
-    """Give the bytes a token. Experts run one after another on the tokens that chose them."""
+    """Give the bytes a token. Experts run one after another on the tokens that chose them.
+
+    DeepSeek-V2's code sorts the tokens by expert first: sorted, the experts' outputs, those in one tensor, put back in
+    their order, and that in fp32 are there at once for all chosen pairs (`DeepseekV2MoE.moe`).
+    """
     block = layer.feed_forward
     if isinstance(block, Experts):
         routed, chosen = block.routed, block.per_token
         hidden = spec.architecture.hidden
+        if spec.architecture.family in _SORTING:
+            return chosen * hidden * (4 * size + FP32) + FP32 * hidden + routed * 8
         router = routed * (size + FP32) + chosen * (
             routed * 8 + size + 8
         )  # logits, softmax, the one-hot mask in int64
@@ -147,6 +153,10 @@ def _modular_feed_forward(layer: Layer, spec: Spec, size: int) -> float:
         shared = 3 * block.shared_width / spec.parallel.tp
         return router + size * (hidden + max(one, shared))
     return size * block.width / spec.parallel.tp * _matrices(layer, block)
+
+
+_SORTING = frozenset({"deepseek_v2"})
+"""Families whose code sorts tokens by expert."""
 
 
 def _matrices(layer: Layer, block: Mlp) -> int:

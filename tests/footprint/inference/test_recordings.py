@@ -31,11 +31,11 @@ def test_there_are_recordings():
     assert RECORDINGS
 
 
-def test_weights_are_what_was_asked_for(recorded):
-    """To the byte, buffers apart."""
+def test_weights_are_what_was_handed_out(recorded):
+    """With the ends of segments: what the allocator has handed out; those that small tensors share are not counted."""
     spec, figures = recorded
     parts = estimate(spec).per_gpu.parts
-    assert parts.weights_bytes == pytest.approx(figures["static"]["weights"], rel=0.005)
+    assert parts.weights_bytes == pytest.approx(figures["built"]["allocated"], rel=0.015)
 
 
 def test_the_cache_is_what_it_came_to(recorded):
