@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Plan = tuple[Spec, Footprint]
 
-_NAME, _AMOUNT, _CHANGE = 17, 15, 12
+_NAME, _AMOUNT, _CHANGE = 17, 13, 12
 
 
 def plan_comparison(first: Plan, second: Plan, width: int) -> list[Line]:

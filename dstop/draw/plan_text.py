@@ -90,7 +90,8 @@ def assumption_lines(assumptions: Sequence[Assumption], width: int, *, every: bo
     if not assumptions:
         return []
     lines = [heading("taken for granted", width)]
-    shown = assumptions if every else assumptions[:_FEW_ASSUMPTIONS]
+    few = not every and len(assumptions) > _FEW_ASSUMPTIONS + 1
+    shown = assumptions[:_FEW_ASSUMPTIONS] if few else assumptions
     for each in shown:
         source = f" ({each.source})" if every else ""
         lines += sentence_lines(clean(f"{each.subject}: {each.says}{source}"), width, "dim")

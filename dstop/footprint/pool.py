@@ -37,8 +37,7 @@ def judge_pool(spec: Spec, estimates: Estimates, gpu: Gpu) -> Fit:
     uncertain = max(rank.high_bytes - rank.parts.total_bytes for rank in asked.ranks)
 
     def room(batch: int, tokens: int) -> int:
-        taken = [rank.parts.kv_cache_bytes for rank in estimates.at(batch, tokens).ranks]
-        return min(pool - each for pool, each in zip(pools, taken, strict=True))
+        return _left(pools, estimates.at(batch, tokens))
 
     headroom = room(spec.batch, spec.sequence or 1)
     if min(pools) <= 0:  # the weights alone are beyond the engine's share: there is no pool to speak of
@@ -63,14 +62,21 @@ def pool_headroom(spec: Spec, asked: Footprint, gpu: Gpu) -> tuple[int, Verdict]
     """Give what the batch leaves of the pool on a card, and whether it fits: without a search for how far it goes.
 
     Args:
-        spec: settled; its longest sequence is the one that is asked for.
+        spec: settled.
         asked: its footprint without a card.
         gpu: the card.
     """
+    pools = pools_of(spec, gpu)
+    length = max(spec.sequence or 1, spec.max_model_len or 1)
+    one = estimate(replace(spec, gpu=None, gpu_bytes=None, batch=1, sequence=length))
     uncertain = max(rank.high_bytes - rank.parts.total_bytes for rank in asked.ranks)
-    pairs = zip(pools_of(spec, gpu), (rank.parts.kv_cache_bytes for rank in asked.ranks), strict=True)
-    headroom = min(pool - each for pool, each in pairs)
-    return headroom, _verdict(headroom, uncertain, headroom)
+    headroom = _left(pools, asked)
+    return headroom, _verdict(headroom, uncertain, _left(pools, one))
+
+
+def _left(pools: Sequence[int], footprint: Footprint) -> int:
+    """Give what the cache of a footprint leaves of the pools, on the rank where that is least."""
+    return min(pool - rank.parts.kv_cache_bytes for pool, rank in zip(pools, footprint.ranks, strict=True))
 
 
 def pools_of(spec: Spec, gpu: Gpu) -> Sequence[int]:
@@ -90,9 +96,9 @@ def pools_of(spec: Spec, gpu: Gpu) -> Sequence[int]:
 
 
 def _verdict(headroom: int, uncertain: int, one_sequence: int) -> Verdict:
-    if headroom >= uncertain:
-        return "fits"
-    return "tight" if one_sequence >= 0 else "does not fit"
+    if one_sequence < 0:
+        return "does not fit"
+    return "fits" if headroom >= uncertain else "tight"
 
 
 def _most(footprint: Footprint) -> int:

@@ -48,6 +48,8 @@ def largest(room: Callable[[int], int], start: int, most: int, *, least: int = 1
         most: no value beyond it is tried.
         least: the smallest value that means anything.
     """
+    if least > most:
+        return 0
     low, high = least - 1, most + 1  # low fits, or is nothing at all; high does not
     seen: list[tuple[int, int]] = []
     guess = max(least, min(start, most))

@@ -59,10 +59,9 @@ class Searched(Value):
     def says(self) -> str:
         """Say what was searched, in one sentence."""
         formats = f", weights as asked and in {', '.join(self.formats)}" if self.formats else ""
-        return (
-            f"{self.cards} kinds of cards, 1 to {MOST_GPUS:,} of each in powers of two{formats};"
-            f" {self.tried} configurations were computed"
-        )
+        kinds = f"{self.cards} kind{'s' if self.cards != 1 else ''} of cards"
+        counts = f"1 to {MOST_GPUS:,} of each in powers of two"
+        return f"{kinds}, {counts}{formats}; {self.tried} configurations were computed"
 
 
 def search(
@@ -155,7 +154,8 @@ def _smallest(
 def _changes(spec: Spec, weights: str | None, layout: Layout) -> tuple[str, ...]:
     changes = [] if weights is None else [f"weights in {weights}"]
     if layout.checkpointing != spec.checkpointing:
-        changes.append(f"{layout.checkpointing} checkpointing")
+        recomputed = "no" if layout.checkpointing == "none" else str(layout.checkpointing)
+        changes.append(f"{recomputed} checkpointing")
     return tuple(changes)
 
 
