@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from dstop.errors import PlanError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dstop.footprint.spec.values import Spec
 
 _LAUNCH = re.compile(
-    r"(?m)(?:^|[\s$>'\"])((?:[\w./-]{0,100}python[\d.]{0,4}|torchrun|deepspeed|accelerate|vllm|sglang)\s[^\n]{10,4000})$"
+    r"(?:^|[\s$>'\"])((?:[\w./-]{0,100}python[\d.]{0,4}|torchrun|deepspeed|accelerate|vllm|sglang)\s)"
 )
 _NAMED = re.compile(
     r"(?i)(?:model_name_or_path|pretrained_model_name_or_path|model[_-]path|model[_-]id|model[_-]name|base_model|--model"
@@ -28,7 +29,7 @@ _NAMED = re.compile(
 _TRAINED = re.compile(r"trainable params: ([\d,]{1,20}) \|\| all params: ([\d,]{1,20})")
 _SERVERS = frozenset(("vllm", "sglang"))
 _WORKS = frozenset(("forward", "backward", "training", "optimizer", "save"))
-_MOST_TRIES, _MOST_CONFIG = 16, 64 * 1024
+_MOST_TRIES, _MOST_CONFIG, _MOST_LINE = 16, 64 * 1024, 8192
 _NEAR = 0.1
 """How far the parameters of named dimensions may be from a named count: else it is another architecture."""
 
@@ -152,15 +153,24 @@ def _typed(case: Case) -> dict[str, object]:
     """Give what the command line says, where the log or the black box has it."""
     from dstop.footprint.live.command import command_clues  # noqa: PLC0415 - only for a case that names a model
 
-    for found in list(_LAUNCH.finditer(case.text))[:_MOST_TRIES]:
+    for line in islice(_launches(case.text), _MOST_TRIES):
         try:
-            words = tuple(shlex.split(found[1]))
+            words = tuple(shlex.split(line))
         except ValueError:
-            words = tuple(found[1].split())
+            words = tuple(line.split())
         clues = command_clues((words,), case.environment, framework=case.framework, model=None)
         if clues.model is not None and not clues.why_not:
             return {"model": clues.model, **clues.fields}
     return {}
+
+
+def _launches(text: str) -> Iterator[str]:
+    """Give what looks like a command line, from its program on; lines that a backslash continues are one."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if "--" in line or " serve " in line:
+            found = _LAUNCH.search(line[:_MOST_LINE])
+            if found is not None:
+                yield line[found.start(1) : _MOST_LINE]
 
 
 def _logged(case: Case) -> dict[str, object]:

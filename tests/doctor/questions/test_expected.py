@@ -224,3 +224,20 @@ def test_a_rule_says_whose_parameters_it_counts():
     """The evidence names the model and its exact count, not the rounded size."""
     assert counted(case_of(training())) == "the 1,235,814,400 parameters of LlamaForCausalLM"
     assert counted(case_of("model 7b train\n")) == "7,000,000,000 parameters"
+
+
+def test_a_command_over_several_lines_is_one():
+    """Scripts continue their commands with backslashes, and logs repeat them."""
+    typed = (
+        "torchrun --nproc_per_node 2 finetune.py \\\n  --model_name_or_path meta-llama/Llama-3.2-1B \\\n"
+        "  --per_device_train_batch_size 64 --max_seq_length 4096 --bf16 True\n"
+    )
+    spec = case_of(typed + STEP + FAILED.format(total="79.00", held="77.00")).expected.spec
+    assert (spec.batch, spec.sequence) == (64, 4096)
+
+
+def test_a_log_of_nothing_but_programs_is_read_in_a_moment():
+    """A log of `python` on one line, or on each, is no reason to search for ever: lines are cut and counted."""
+    for separator in (" ", " --\n"):
+        case = case_of("--model x\n" + ("python" + separator) * 10_000)
+        assert case.expected is None
