@@ -100,8 +100,21 @@ def request_of(context: click.Context) -> Request:
         processes=not given["no_processes"],
         config=given["config"],
         source=given.get("source"),
-        tier=given["tier"],
+        tier=_tier(given["tier"]),
     )
+
+
+def _tier(name: str | None) -> str | None:
+    """Check a tier before anything is shown: a misspelt one would only be a reason in every row.
+
+    Raises:
+        PlanError: there is none of that name.
+    """
+    if name is None:
+        return None
+    from dstop.footprint.catalog.tiers import find_tier  # noqa: PLC0415 - most runs have none
+
+    return find_tier(name).name
 
 
 def _pids(texts: tuple[str, ...]) -> frozenset[int]:

@@ -21,7 +21,7 @@ _NAME, _AMOUNT, _BAR_INDENT = 15, 9, 7
 _LEAST_BAR = 16
 _MOST_SOURCES = 400
 _TOTALS: Mapping[str, str] = {
-    "step": "a step adds",
+    "step": "comes and goes",
     "allocated": "tensors at peak",
     "reserved": "reserved",
     "total": "total",

@@ -136,23 +136,33 @@ class Expectations:
 
     def _notice(self, row: GpuProcess, sample: Sample, guests: Mapping[ProcessId, Guest]) -> None:
         """Have a row worked out that is new, or of which something new is known."""
-        inside = self._inside(row, sample.taken_at_ns) if row.id in guests else None
+        attached = row.id in guests
+        inside = self._inside(row, sample.taken_at_ns) if attached else None
         facts = row.facts
         total = _card_bytes(row, sample)
-        signature = (facts.cmdline, facts.model, facts.framework, facts.rank, facts.world_size, inside, total)
+        signature = (
+            facts.cmdline,
+            facts.model,
+            facts.framework,
+            facts.rank,
+            facts.world_size,
+            attached,
+            inside,
+            total,
+        )
         entry = self._entries.setdefault(_place(row), _Entry())
         if entry.signature == signature:
             return
         entry.signature = signature
 
         def work() -> None:
-            entry.found, entry.held = self._recognised(row, inside, total)
+            entry.found, entry.held = self._recognised(row, inside, total, attached=attached)
             entry.drawn = None
 
         work() if self._at_once else self._work.do(work)
 
     def _recognised(
-        self, row: GpuProcess, inside: ModelFacts | None, total: int | None
+        self, row: GpuProcess, inside: ModelFacts | None, total: int | None, *, attached: bool
     ) -> tuple[Known | str, Held | None]:
         """Recognise one row; whatever goes wrong is its reason, and never the monitor's end."""
         try:
@@ -167,6 +177,7 @@ class Expectations:
                 cmdlines=() if reach is None else reach.parents(process),
                 environ={} if reach is None else reach.environ(process),
                 read=None if reach is None else lambda path, most: reach.read(process, path, most),
+                attached=attached,
                 inside=inside,
                 gpu_bytes=total,
             )

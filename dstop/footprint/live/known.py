@@ -27,8 +27,10 @@ class Witness(Value):
     """Empty where it may not be read."""
     read: Reader | None = None
     """Reads files as the process would see them; None where it is not of this machine."""
+    attached: bool = False
+    """Whether it carries a hook."""
     inside: ModelFacts | None = None
-    """What its hook has counted; None without one."""
+    """What its hook has counted; None without one, or while it has not."""
     gpu_bytes: int | None = None
     """Memory of its card, or of its slice of one, as the driver reports it."""
 

@@ -88,6 +88,8 @@ def _model(rungs: Iterable[Clues], witness: Witness) -> tuple[Architecture, str,
                 tried.append(str(error))
     if not tried:
         why = "its command line names none, and dstop is not attached to it"
+        if witness.attached:
+            why = "its command line names none, and its hook has not counted its modules yet"
         if witness.inside is not None:
             why = "no module in it carries a Hugging Face configuration, and its command line names none"
         return f"{UNKNOWN}: {why}"
@@ -144,6 +146,8 @@ def _known(
         raise PlanError(
             "whether it trains or serves is not known", fix="attach to it, or say it in [[footprint]]"
         )
+    if "lora" in fields:  # says the same, and more
+        fields.pop("trainable_fraction", None)
     layout_of(fields, sources, witness, architecture)
     sources["model"] = origin
     spec = parse_spec({"model": name, **as_spec(fields)}, architecture=architecture)

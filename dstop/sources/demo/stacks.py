@@ -40,6 +40,33 @@ _STACKS: tuple[tuple[float, int, tuple[Place, ...]], ...] = (
     (0.06, 27, (Place(_MODEL, 121, "forward"), *_FORWARD)),
 )
 """Share of what the batch has allocated, blocks, and the stack; the third is the logits in fp32."""
+_LAYERS = 27
+_CONFIG = {
+    "architectures": ["DeepseekV2ForCausalLM"],
+    "model_type": "deepseek_v2",
+    "hidden_size": 2048,
+    "intermediate_size": 10_944,
+    "moe_intermediate_size": 1408,
+    "num_hidden_layers": _LAYERS,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 16,
+    "kv_lora_rank": 512,
+    "q_lora_rank": None,
+    "qk_nope_head_dim": 128,
+    "qk_rope_head_dim": 64,
+    "v_head_dim": 128,
+    "n_routed_experts": 64,
+    "n_shared_experts": 2,
+    "num_experts_per_tok": 6,
+    "first_k_dense_replace": 1,
+    "moe_layer_freq": 1,
+    "max_position_embeddings": 163_840,
+    "vocab_size": 102_400,
+    "hidden_act": "silu",
+    "tie_word_embeddings": False,
+    "torch_dtype": "bfloat16",
+}
+"""`config.json` of deepseek-ai/DeepSeek-V2-Lite, as far as memory depends on it."""
 _PARAMETERS = 15_706_484_224
 """DeepSeek-V2-Lite, as its authors count it."""
 _LORA_PARAMETERS = 51_380_224
@@ -68,7 +95,9 @@ def rank_facts(world_size: int) -> ModelFacts:
             {
                 "class": "FullyShardedDataParallel" if sharded else "PeftModelForCausalLM",
                 "parameters": mine,
+                "local_parameters": mine,
                 "trainable": trained,
+                "checkpointed": _LAYERS,
                 "parameter_bytes": 2 * mine,
                 "gradient_bytes": 2 * trained,
                 "buffer_bytes": 1_310_720,
@@ -83,14 +112,5 @@ def rank_facts(world_size: int) -> ModelFacts:
                 "defaults": {"lr": 2e-5, "betas": [0.9, 0.95], "weight_decay": 0.1},
             },
         ),
-        config={
-            "architectures": ["DeepseekV2ForCausalLM"],
-            "hidden_size": 2048,
-            "kv_lora_rank": 512,
-            "num_hidden_layers": 27,
-            "n_routed_experts": 64,
-            "num_experts_per_tok": 6,
-            "vocab_size": 102_400,
-            "torch_dtype": "bfloat16",
-        },
+        config=_CONFIG,
     )
