@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dstop.footprint.allocator import unsplit, unsplit_equal
+from dstop.footprint.allocator import unsplit, unsplit_equal, unused_equal
 from dstop.units import MIB
 
 
@@ -24,6 +24,12 @@ def test_thirteen_experts_fill_a_segment():
     """1.5 MiB each: half a MiB of the 20 goes with the last."""
     assert unsplit_equal(1.5 * MIB) == pytest.approx(0.5 * MIB / 13)
     assert unsplit_equal(3 * MIB) == 0
+
+
+def test_three_experts_leave_some_of_a_segment():
+    """5.5 MiB each: 3.5 MiB are split off and stay free."""
+    assert unused_equal(5.5 * MIB) == pytest.approx(3.5 * MIB / 3)
+    assert unused_equal(1.5 * MIB) == unused_equal(20 * MIB) == unused_equal(MIB / 2) == 0
 
 
 @given(st.integers(1, 2**34))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dstop.footprint.allocator import unsplit, unsplit_equal
+from dstop.footprint.allocator import unsplit, unsplit_equal, unused_equal
 from dstop.footprint.sharding import held
 
 if TYPE_CHECKING:
@@ -64,6 +64,22 @@ def unsplit_weights(spec: Spec, tensors: Iterable[Tensor], scheme: Scheme) -> fl
         key = (tensor.role, _FUSED.get(last, tensor.name))
         fused[key] = fused.get(key, 0.0) + count * size
     return total + sum(unsplit(size) for size in fused.values())
+
+
+def unused_segments(spec: Spec, stage: Stage, scheme: Scheme) -> int:
+    """Give what lies between the experts of transformers, which are modules of their own, in segments of 20 MiB."""
+    total = 0.0
+    for layer, many in stage.alike:
+        for tensor in layer.tensors:
+            if tensor.role != "expert":
+                continue
+            count, shape = held(tensor, spec.parallel)
+            if count >= _MANY:
+                size = scheme.of(tensor).bits / 8
+                for dimension in shape:
+                    size *= dimension
+                total += many * count * unused_equal(size)
+    return int(total)
 
 
 def engine_weights(spec: Spec, stage: Stage, *, quantized: bool) -> int:

@@ -8,6 +8,7 @@ from dstop.footprint.allocator import unsplit
 from dstop.footprint.inference.band import EXPECTED_SLACK, TRANSFORMERS, banded
 from dstop.footprint.inference.cache import kv_demand, token_bytes
 from dstop.footprint.inference.defaults import batched_tokens
+from dstop.footprint.inference.engine import unused_segments
 from dstop.footprint.inference.overheads import library_workspace, outside
 from dstop.footprint.inference.passes import FP32, compute_bytes, prompt_peak
 from dstop.footprint.scheme import QUANTIZED, scheme_of
@@ -44,16 +45,18 @@ def generate_parts(spec: Spec, stage: Stage) -> Served:
     else:
         peak_at, passing, workspace = "decode", step, library + growing
     around = outside(spec, stage)
+    wasted = unused_segments(spec, stage, scheme_of(spec.architecture, spec.weights or "native"))
+    slack = int(EXPECTED_SLACK * (whole + passing + logits + workspace))
     parts = Parts(
         weights_bytes=weights_bytes(spec, stage),
         kv_cache_bytes=whole,
         activations_bytes=passing,
         logits_bytes=logits,
         workspace_bytes=workspace,
-        reserved_unallocated_bytes=int(EXPECTED_SLACK * (whole + passing + logits + workspace)),
+        reserved_unallocated_bytes=wasted + slack,
         context_bytes=around.expected_bytes,
     )
-    return banded(spec, parts, around, TRANSFORMERS, peak_at)
+    return banded(spec, parts, around, TRANSFORMERS, peak_at=peak_at, wasted=wasted)
 
 
 def _growth(spec: Spec, stage: Stage) -> int:

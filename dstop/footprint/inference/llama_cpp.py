@@ -48,7 +48,7 @@ def llama_cpp_parts(spec: Spec, stage: Stage) -> Served:
         logits_bytes=logits,
         context_bytes=around.expected_bytes,
     )
-    return banded(spec, parts, around, ENGINE, "serving")
+    return banded(spec, parts, around, ENGINE)
 
 
 def _halves(layer: Layer, spec: Spec) -> int:

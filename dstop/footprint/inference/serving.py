@@ -49,7 +49,7 @@ def serving_parts(spec: Spec, stage: Stage) -> Served:
         workspace_bytes=taken.workspace_bytes,
         context_bytes=around.expected_bytes,
     )
-    return banded(spec, parts, around, ENGINE, "serving")
+    return banded(spec, parts, around, ENGINE)
 
 
 def pool_bytes(spec: Spec, stage: Stage) -> int | None:

@@ -57,3 +57,11 @@ def test_the_peak_is_within_three_percent(recorded):
     assert parts.allocated_bytes - parts.weights_bytes == pytest.approx(
         peak - figures["built"]["allocated"], rel=0.25
     )
+
+
+def test_what_was_reserved_is_within_the_band(recorded):
+    """Taken from the driver at most, and the context that no simulated device has."""
+    spec, figures = recorded
+    rank = estimate(spec).per_gpu
+    reserved = max(figures[moment]["reserved_peak"] for moment in ("prefill", "decode"))
+    assert rank.low_bytes <= reserved + rank.parts.context_bytes <= rank.high_bytes
