@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dstop.footprint.inference.cache import kv_demand
 from dstop.footprint.inference.defaults import batched_tokens, most_sequences, static_share, usable_bytes
+from dstop.footprint.inference.engine import VOCABULARY
 from dstop.footprint.scheme import scheme_of
 from dstop.footprint.stages import stages_of
 from dstop.model.footprint import Assumption
@@ -113,6 +114,15 @@ def _engine(spec: Spec, rank: RankFootprint, engine: str) -> list[Assumption]:
             Assumption(
                 subject="max_num_seqs",
                 says=f"{most_sequences(spec):,} sequences at most, {engine}'s own choice",
+                source="engine",
+            )
+        )
+    vocab = spec.architecture.vocab
+    if vocab % VOCABULARY:
+        found.append(
+            Assumption(
+                subject="weights",
+                says=f"the vocabulary of {vocab:,} is padded to a multiple of {VOCABULARY}",
                 source="engine",
             )
         )

@@ -146,15 +146,17 @@ def _modular_feed_forward(layer: Layer, spec: Spec, size: int) -> float:
         hidden = spec.architecture.hidden
         if spec.architecture.family in _SORTING:
             return chosen * hidden * (4 * size + FP32) + FP32 * hidden + routed * 8
-        router = routed * (size + FP32) + chosen * (
-            routed * 8 + size + 8
-        )  # logits, softmax, the one-hot mask in int64
-        one = chosen / routed * (3 * block.width / spec.parallel.expert_tp + 2 * hidden)
-        shared = 3 * block.shared_width / spec.parallel.tp
-        return router + size * (hidden + max(one, shared))
+        router = routed * (size + FP32) + chosen * (size + 8)
+        sums = FP32 if spec.architecture.family in _SUMMING else size
+        one = chosen / routed * size * (3 * block.width / spec.parallel.expert_tp + 2 * hidden)
+        mask = chosen * routed * 8  # one-hot in int64
+        shared = size * (hidden + 3 * block.shared_width / spec.parallel.tp)
+        return router + max(sums * hidden + one + mask, shared)
     return size * block.width / spec.parallel.tp * _matrices(layer, block)
 
 
+_SUMMING = frozenset({"deepseek_v3", "glm4_moe"})
+"""Families whose code sums the experts' outputs in the fp32 of their routing weights."""
 _SORTING = frozenset({"deepseek_v2"})
 """Families whose code sorts tokens by expert."""
 

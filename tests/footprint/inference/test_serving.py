@@ -51,6 +51,14 @@ def test_what_the_pool_holds_is_said(dense, serve):
     assert any("refuse to start" in assumption.says for assumption in long.assumptions)
 
 
+def test_a_padded_vocabulary_is_said(dense, serve):
+    """1000 is no multiple of 64; in transformers nothing is padded."""
+    said = [assumption.says for assumption in estimate(serve(dense(), framework="sglang")).assumptions]
+    assert any("padded to a multiple of 64" in one for one in said)
+    said = [assumption.says for assumption in estimate(serve(dense())).assumptions]
+    assert not any("padded" in one for one in said)
+
+
 def test_the_driver_keeps_part_of_a_card_of_the_catalog(dense, serve):
     """Engines take their share of what CUDA calls total, not of NVML's."""
     card = 81_559 * MIB
