@@ -135,6 +135,21 @@ PICTURES: tuple[Picture | SnapshotPicture, ...] = (
     Picture(name="filter-wrong", size=SMALL, keys=("slash", *typed("mem>54Q"), "enter")),
     Picture(name="marked-small", size=SMALL, keys=("4", "space", "p")),
     Picture(name="process", keys=("enter",), then_s=2),
+    Picture(name="expected", size=(160, 48), scene=Scene(at_s=NEARLY_S, expected=True)),
+    Picture(
+        name="process-expected",
+        size=(120, 48),
+        scene=Scene(at_s=NEARLY_S, expected=True),
+        keys=("4", "enter"),
+    ),
+    Picture(
+        name="process-expected-small", size=SMALL, scene=Scene(expected=True), keys=("enter", "pagedown")
+    ),
+    Picture(
+        name="process-expected-ascii",
+        scene=Scene(at_s=LOADING_S, expected=True, settings=Settings(ascii=True)),
+        keys=("enter",),
+    ),
     Picture(name="process-small", size=SMALL, keys=("enter",), then_s=2),
     Picture(name="process-ended", scene=Scene(at_s=FULL_S), keys=("M", "home", "enter"), then_s=3),
     Picture(name="process-big", size=BIG, scene=Scene(at_s=NEARLY_S), keys=("4", "enter"), then_s=2),

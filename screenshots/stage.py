@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from expected import Foreseen
+
 from dstop.draw.look import Look
 from dstop.errors import SourceError
 from dstop.monitor import Monitor
@@ -70,6 +72,8 @@ class Scene:
     settings: Settings = field(default_factory=Settings)
     view: View = field(default_factory=View)
     open_pid: ProcessId | None = None
+    expected: bool = False
+    """Whether it is known what the programs should hold."""
 
 
 class HandFedPoller(Poller):
@@ -174,7 +178,12 @@ class Stage:
         self.curtain = Curtain(demo)
         behind: Guests | None = DemoGuests(demo) if guests == "demo" else guests
         self.monitor = Monitor(
-            self.curtain, interval_s=1.0, now_ns=self.now_ns, meter=self._meter(), guests=behind
+            self.curtain,
+            interval_s=1.0,
+            now_ns=self.now_ns,
+            meter=self._meter(),
+            guests=behind,
+            expectations=Foreseen() if self.scene.expected else None,
         )
         self.poller = HandFedPoller(self.monitor, 1.0)
         for _ in range(self.scene.past_s):

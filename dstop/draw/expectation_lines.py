@@ -154,7 +154,7 @@ def _row(each: PartComparison, reason: str, width: int) -> Line:
 def _why(should: Expectation, width: int) -> list[Line]:
     """Draw the causes with their bytes, and what none of them meets."""
     lines: list[Line] = []
-    if should.causes:
+    if should.causes or should.unexplained_bytes:
         lines.append(heading(f"why {_signed(should.remainder_bytes)}", width))
         lines += _cause_lines(should.causes, width)
     if should.unexplained_bytes:

@@ -155,6 +155,7 @@ def _extras(facts: RowFacts) -> list[tuple[str, int]]:
         ("slice", facts.slices, _SPECIAL),
         ("rank", facts.ranks, _SPECIAL),
         ("expected", facts.expected, _PLENTY),
+        ("excess", facts.expected, _PLENTY),
         ("alloc", facts.allocators, _PLENTY),
         ("cached", facts.allocators, _PLENTY),
         ("share", True, _PLENTY),
@@ -162,7 +163,6 @@ def _extras(facts: RowFacts) -> list[tuple[str, int]]:
         ("type", True, _PLENTY),
         ("container", facts.containers, _PLENTY),
         ("framework", facts.frameworks, _PLENTY),
-        ("excess", facts.expected, _PLENTY),
         ("model", facts.models, _PLENTY),
         ("tier", facts.expected, _PLENTY),
     )

@@ -55,6 +55,8 @@ def causes_of(
     ]
     left = remainder - sum(cause.bytes for cause in measured)
     supposed = _supposed(known, left, parts) if (left > 0) == (remainder > 0) else []
+    if not supposed and (left > 0) == (remainder > 0):
+        supposed = list(_larger_step(parts, left))
     explained = supposed[0].bytes if supposed else 0
     causes = sorted(measured, key=lambda cause: -abs(cause.bytes)) + supposed
     if not causes and remainder < 0:
@@ -110,10 +112,14 @@ def _of_allocator(parts: dict[str, PartComparison], allocator: Allocator | None)
         )
         yield Cause(name="fragmentation", says=words, bytes=loose.difference_bytes or 0, confidence="certain")
     if beside is not None and _differs(beside):
-        words = (
-            f"{_instead('memory outside the allocator', beside)}: further communicators, graphs or libraries"
+        moved = beside.difference_bytes or 0
+        why = (
+            "further communicators, graphs or libraries"
+            if moved > 0
+            else "communicators come when they are used"
         )
-        yield Cause(name="communicators", says=words, bytes=beside.difference_bytes or 0, confidence="likely")
+        words = f"{_instead('memory outside the allocator', beside)}: {why}"
+        yield Cause(name="communicators", says=words, bytes=moved, confidence="likely")
 
 
 def _short(parts: dict[str, PartComparison], counted: Iterable[Cause]) -> Iterator[Cause]:
@@ -121,11 +127,12 @@ def _short(parts: dict[str, PartComparison], counted: Iterable[Cause]) -> Iterat
 
     What is counted part by part is not told a second time.
     """
-    peak = parts.get("allocated")
-    if peak is None or peak.difference_bytes is None:
+    peak, reserved = parts.get("allocated"), parts.get("reserved")
+    if peak is None or reserved is None or peak.difference_bytes is None or reserved.difference_bytes is None:
         return
-    moved = peak.difference_bytes - sum(cause.bytes for cause in counted)
-    if moved <= -_LEAST_BYTES:
+    told = sum(cause.bytes for cause in counted)
+    if peak.difference_bytes - told <= -_LEAST_BYTES:
+        moved = reserved.difference_bytes - told  # what the allocator rounds up and keeps comes with the peak
         seen, whole = bytes_text(peak.live_bytes), bytes_text(peak.expected_bytes)
         words = f"tensors had {seen} at most so far, a whole step takes {whole}"
         yield Cause(name="not_at_peak", says=words, bytes=moved, confidence="certain")
@@ -157,6 +164,19 @@ def _supposed(known: Known, left: int, parts: dict[str, PartComparison]) -> list
     ]
     meeting.sort(key=lambda each: abs(each.bytes - left))
     return [_cause(each, alone=len(meeting) == 1) for each in meeting]
+
+
+def _larger_step(parts: dict[str, PartComparison], left: int) -> Iterator[Cause]:
+    """Say where the rest is, where the process measures it and nothing says why: in what comes and goes with a step."""
+    step = parts.get("step")
+    moved = 0 if step is None else step.difference_bytes or 0
+    if (
+        step is not None
+        and min(left, moved) >= _LEAST_BYTES
+        and moved <= left + max(_LEAST_BYTES, left * _TOLERANCE)
+    ):
+        words = f"{_instead('what comes and goes with a step', step)}: a larger batch, longer sequences, more is kept"
+        yield Cause(name="larger_step", says=words, bytes=moved, confidence="certain")
 
 
 def _cause(each: Hypothesis, *, alone: bool) -> Cause:

@@ -54,7 +54,8 @@ def test_an_expanded_mla_cache_is_met_by_its_own_arithmetic(generating):
     """Full keys and values of 16 heads take 16 x (192 + 128) elements a token and layer, the latent 576: 8.9 times."""
     supposed = _named(generating, "expanded_mla_cache")
     latent = generating.rank.parts.kv_cache_bytes
-    assert supposed.bytes == pytest.approx(latent * (16 * (192 + 128) / 576 - 1), rel=0.02)
+    more = latent * (16 * (192 + 128) / 576 - 1)
+    assert more <= supposed.bytes <= 1.5 * more  # and what the allocator keeps beside a cache that grows
     told = compare(generating, _row(generating.expected_bytes + supposed.bytes))
     assert told.verdict == "above"
     assert told.causes[0].name == "expanded_mla_cache"
