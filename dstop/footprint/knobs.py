@@ -46,7 +46,7 @@ class Knob(Value):
             return 1.0
         if self.value in self.choices:
             return self.choices.index(self.value) / (len(self.choices) - 1)
-        if not self.slides:
+        if not self.slides or self.value is None:
             return 0.0
         return min(1.0, bisect_left(self.choices, self.value) / (len(self.choices) - 1))
 
@@ -59,7 +59,7 @@ class Knob(Value):
 def word_of(name: str, value: object) -> str:
     """Write the value of a field for people."""
     if value is None:
-        return "–"
+        return "default"
     if name == "lora":
         return f"rank {value}" if value else "off"
     if isinstance(value, bool):

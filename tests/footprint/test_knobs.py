@@ -98,6 +98,19 @@ def test_a_dense_model_has_no_experts_to_lay_out():
     assert "ep" not in {knob.name for knob in knobs_of(settle(spec())[0])}
 
 
+@pytest.mark.parametrize("framework", ["hf", "vllm", "sglang", "llama.cpp"])
+def test_what_an_engine_decides_is_its_default_until_it_is_turned(framework):
+    """A share of the card that nobody has set has a place and a word, and can be turned from there."""
+    start = parse_spec({"model": LLAMA, "framework": framework})
+    for each in knobs_of(settle(start)[0]):
+        assert 0 <= each.place <= 1
+        assert each.text
+    if framework in {"vllm", "sglang"}:
+        share = turned(start, knob(start, "gpu_memory_utilization"), 1).gpu_memory_utilization
+        assert share is not None
+        assert 0.5 <= share < 1
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(-4, 4)), max_size=12))
 def test_whatever_is_turned_is_a_spec_that_can_be(turns):
