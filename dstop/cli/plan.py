@@ -41,7 +41,7 @@ def plan_verb(names: Sequence[str], options: Mapping[str, Any], context: click.C
         return
     _check(names, options)
     asked = [asked_of(name, options) for name in names]
-    own = _prices(options["price"])
+    own = _prices(options["price"], context)
     if options["compare"]:
         _compare(asked, options, context)
     elif not any(options[name] for name in _PRINTED) and terminal.can_be_live(os.environ):
@@ -81,23 +81,23 @@ def _cards(options: Mapping[str, Any], spec: Spec) -> tuple[Gpu, ...]:
     return (find_gpu(spec.gpu), *usual)
 
 
-def _prices(said: Sequence[str]) -> Mapping[str, float]:
-    """Read `--price H100-80=2.5`.
+def _prices(said: Sequence[str], context: click.Context) -> Mapping[str, float]:
+    """Read `--price H100-80=2.5` over the prices of the configuration file.
 
     Raises:
-        PlanError: it is written otherwise, or the card is not known.
+        PlanError: it is written otherwise, or a card is not known.
     """
-    if not said:
-        return {}
-    from dstop.footprint.catalog.prices import own_prices  # noqa: PLC0415 - a verb loads what it needs
-
-    found: dict[str, object] = {}
+    found: dict[str, object] = dict(_settings(context).prices)
     for text in said:
         name, _, amount = text.rpartition("=")
         try:
             found[name] = float(amount)
         except ValueError:
             raise PlanError(f"price: {text[:80]!r} is no price", fix="such as H100-80=2.5") from None
+    if not found:
+        return {}
+    from dstop.footprint.catalog.prices import own_prices  # noqa: PLC0415 - a verb loads what it needs
+
     return own_prices(found)
 
 

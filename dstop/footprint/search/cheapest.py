@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dstop.footprint.catalog.hardware import servers
 from dstop.footprint.catalog.prices import price_of
+from dstop.footprint.cost import computed_in
 from dstop.footprint.search.layouts import layouts
 from dstop.footprint.search.trial import Trials
 from dstop.model.value import Value
@@ -25,6 +26,8 @@ KEPT = 6
 _SERVER = 8
 """Cards of a server of which nobody says how many it has."""
 _LIGHTER = ("fp8", "int8", "int4")
+_Rank = tuple[bool, float, int, int, str]
+"""Whether nobody knows the price, the price, cards, how much the format loses; the name, to be the same each time."""
 _LOSSY = {"native": 0, "fp8": 1, "int8": 2, "int4": 3}
 
 
@@ -51,6 +54,7 @@ class Searched(Value):
     found: tuple[Found, ...]
     """The cheapest first; empty when nothing fits."""
     cards: int
+    """Kinds of cards that compute in what was asked for."""
     formats: tuple[str, ...]
     tried: int
     """Configurations that were computed; what cannot fit by its weights and states alone was not."""
@@ -71,7 +75,8 @@ def search(
 
     A layout fits when also the high end of its band does. For each card the fewest that can do are taken, and of their
     layouts the least intrusive; answers are ordered by price an hour (those without a price after those with one, by
-    count), then by how much the format takes away from the weights. Batch and sequence stay: a replica's own.
+    count), then by how much the format takes away from the weights; one answer leaves the weights as they are, where
+    there is any. Batch and sequence stay: a replica's own.
 
     Args:
         spec: what was asked.
@@ -82,25 +87,45 @@ def search(
     trials = Trials(spec)
     formats = _formats(spec, said)
     jobs = sorted(
-        (_bound(gpu, weights, trials, own) for gpu in gpus for weights in formats if _can(gpu, weights)),
+        (
+            _bound(gpu, weights, trials, own)
+            for gpu in gpus
+            for weights in formats
+            if _can(spec, gpu, weights)
+        ),
         key=lambda job: job[0],
     )
-    found: list[tuple[tuple[bool, float, int, int, str], Found]] = []
+    found: list[tuple[_Rank, Found]] = []
     for rank, gpu, weights in jobs:
-        if any(one.gpu == gpu.short and key[:4] <= rank[:4] for key, one in found):
-            continue  # the same card does it for no more, with weights that lose less
+        if any(one.gpu == gpu.short and _as_good(key, rank) for key, one in found):
+            continue  # even at best it would cost as much, with weights that lose more
         if len(found) >= KEPT and rank[:2] > max(sorted(key for key, _ in found)[:KEPT])[:2]:
-            break  # what comes cannot be cheaper
+            if any(key[3] == 0 for key, _ in found):
+                break  # what comes cannot be cheaper
+            if weights is not None:
+                continue  # one answer leaves the weights as they are
         one = _smallest(trials, gpu, weights, own, said)
         if one is not None:
             found.append((_rank(one, gpu, weights), one))
     found.sort(key=lambda pair: pair[0])
+    kept = [
+        one
+        for key, one in found
+        if not any(other.gpu == one.gpu and other is not one and _as_good(than, key) for than, other in found)
+    ]
+    whole = [one for one in kept if one.spec.weights == spec.weights][:1]
+    first = kept[:KEPT] if not whole or whole[0] in kept[:KEPT] else [*kept[: KEPT - 1], *whole]
     return Searched(
-        found=tuple(one for _, one in found[:KEPT]),
-        cards=len(gpus),
+        found=tuple(first),
+        cards=len({gpu.short for _, gpu, _ in jobs}),
         formats=tuple(name for name in formats if name is not None),
         tried=trials.count,
     )
+
+
+def _as_good(one: _Rank, other: _Rank) -> bool:
+    """Whether an answer on the same card costs no more, takes no more cards, and loses less of the weights."""
+    return one[:3] <= other[:3] and one[2] <= other[2] and one[3] < other[3]
 
 
 def _formats(spec: Spec, said: Collection[str]) -> tuple[str | None, ...]:
@@ -110,13 +135,17 @@ def _formats(spec: Spec, said: Collection[str]) -> tuple[str | None, ...]:
     return (None, *_LIGHTER)
 
 
-def _can(gpu: Gpu, weights: str | None) -> bool:
-    return weights != "fp8" or gpu.fp8_tflops is not None
+def _can(spec: Spec, gpu: Gpu, weights: str | None) -> bool:
+    """Whether a card computes in the formats: fp8 where it has such units, bf16 from compute capability 8.0 on."""
+    if weights == "fp8" and gpu.fp8_tflops is None:
+        return False
+    old = gpu.vendor == "NVIDIA" and gpu.compute_capability.partition(".")[0] in {"6", "7"}
+    return not old or computed_in(spec) != "bf16"
 
 
 def _bound(
     gpu: Gpu, weights: str | None, trials: Trials, own: Mapping[str, float] | None
-) -> tuple[tuple[bool, float, int, int, str], Gpu, str | None]:
+) -> tuple[_Rank, Gpu, str | None]:
     """Give where a card and a format can stand at best: with the fewest cards that could hold the states alone."""
     count = trials.least_gpus(gpu, weights, MOST_GPUS)
     price = price_of(gpu, count, own)
@@ -124,7 +153,7 @@ def _bound(
     return (price is None, hour, count, _LOSSY[weights or "native"], gpu.short), gpu, weights
 
 
-def _rank(found: Found, gpu: Gpu, weights: str | None) -> tuple[bool, float, int, int, str]:
+def _rank(found: Found, gpu: Gpu, weights: str | None) -> _Rank:
     hour = 0.0 if found.price is None else found.price.per_hour
     return found.price is None, hour, found.count, _LOSSY[weights or "native"], gpu.short
 

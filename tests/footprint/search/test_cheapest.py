@@ -111,3 +111,26 @@ def test_what_no_card_holds_is_not_found():
     searched = search(spec, [find_gpu("L4")], said={"weights"})
     assert searched.found == ()
     assert "1 kind" in searched.says
+
+
+def test_one_answer_leaves_the_weights_as_they_are():
+    """However much cheaper lighter weights are, who wants none of them is answered too."""
+    found = search(spec_of("llama-3-70b", framework="vllm"), usual_gpus()).found
+    assert found[0].changes
+    assert [one.changes for one in found].count(()) >= 1
+    prices = [one.price.per_hour for one in found]
+    assert prices == sorted(prices)
+
+
+def test_no_card_is_listed_for_weights_that_lose_more_at_the_same_price():
+    """Of one card and price there is one answer: the format that loses least."""
+    found = search(spec_of("llama-3-70b", framework="vllm"), usual_gpus()).found
+    offers = [(one.gpu, one.price.per_hour) for one in found]
+    assert len(set(offers)) == len(offers)
+
+
+def test_cards_that_do_not_compute_in_bf16_are_left_out():
+    """A T4 and a V100 have no bf16: a model in it is not planned on them, in fp16 it is."""
+    cards = [find_gpu("T4"), find_gpu("V100-32")]
+    assert search(spec_of("qwen3-0.6b"), cards).found == ()
+    assert search(spec_of("qwen3-0.6b", weights="fp16"), cards, said={"weights"}).found
