@@ -4,36 +4,67 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.footprint.sharding import shard
-from dstop.footprint.weights import weights_bytes
+from dstop.footprint.training.band import band_of
+from dstop.footprint.training.lora import check_lora
+from dstop.footprint.training.overheads import SLACK, outside
+from dstop.footprint.training.peak import peak_of
+from dstop.footprint.training.recompute import check_recompute
+from dstop.footprint.training.states import states_of
 from dstop.model.footprint import Parts, RankFootprint
-from dstop.units import MIB
 
 if TYPE_CHECKING:
     from dstop.footprint.spec.values import Spec
     from dstop.footprint.stages import Stage
+    from dstop.footprint.training.peak import Moment
+    from dstop.footprint.training.states import States
 
 
 def training_rank(spec: Spec, stage: Stage) -> RankFootprint:
-    """Give the parts of each GPU of one pipeline stage; the spec is settled."""
-    weights = weights_bytes(spec, stage)
-    held = sum(shard(tensor, spec.parallel).parameters for tensor in stage.tensors(spec.architecture))
-    tokens = spec.batch * (spec.sequence or 0) // spec.parallel.cp
-    parts = Parts(
-        weights_bytes=weights,
-        gradients_bytes=weights,
-        optimizer_bytes=8 * held,
-        activations_bytes=34 * tokens * spec.architecture.hidden * len(stage.layers) // spec.parallel.tp,
-        context_bytes=500 * MIB,
-    )
-    total = parts.total_bytes
+    """Give the parts of each GPU of one pipeline stage; the spec is settled.
+
+    Raises:
+        PlanError: an optimizer, a target of adapters or a recomputed module is not known, or the model has not got it.
+    """
+    check_recompute(spec)
+    check_lora(spec)
+    states = states_of(spec, stage)
+    peak = peak_of(spec, stage, states)
+    parts = _parts(spec, states, peak)
+    low, high = band_of(spec, parts, states, peak)
     return RankFootprint(
         stage=stage.index,
         gpus=spec.parallel.gpus // spec.parallel.pp,
         layers=len(stage.layers),
-        parameters=held,
+        parameters=states.parameters,
         parts=parts,
-        low_bytes=int(total * 0.9),
-        high_bytes=int(total * 1.2),
-        peak_at="backward",
+        low_bytes=min(low, parts.total_bytes),
+        high_bytes=max(high, parts.total_bytes),
+        peak_at=peak.at,
+    )
+
+
+def _parts(spec: Spec, states: States, peak: Moment) -> Parts:
+    """Name the bytes of a moment.
+
+    Gradients are always shown whole, as what does not fit in less. Where they are not all there at the peak, because
+    activations are freed as gradients are made, what is missing is taken from what is there instead: first from
+    activations, then from logits and workspace, so that the sum is the peak.
+    """
+    missing = max(0.0, states.gradients - peak.gradients)
+    left = {"activations": peak.activations, "logits": peak.logits, "workspace": peak.workspace}
+    for part, size in left.items():
+        taken = min(size, missing)
+        left[part] = size - taken
+        missing -= taken
+    extra = max(0.0, peak.gradients - states.gradients)  # whole gradients of a sharded unit
+    allocated = states.weights + states.optimizer + peak.total
+    return Parts(
+        weights_bytes=int(states.weights),
+        gradients_bytes=int(states.gradients),
+        optimizer_bytes=int(states.optimizer),
+        activations_bytes=int(left["activations"]),
+        logits_bytes=int(left["logits"]),
+        workspace_bytes=int(left["workspace"] + extra),
+        reserved_unallocated_bytes=int(SLACK["expected"] * allocated),
+        context_bytes=outside(spec, "expected"),
     )

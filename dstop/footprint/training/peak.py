@@ -1,0 +1,173 @@
+"""The moments of a training step at which a rank may hold the most, and which of them it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dstop.footprint.training.attention import norm_kept
+from dstop.footprint.training.gathered import gathered_of
+from dstop.footprint.training.logits import logits_of
+from dstop.footprint.training.optimizers import optimizer_of, steps_foreach
+from dstop.footprint.training.overheads import libraries
+from dstop.footprint.training.pipeline import in_flight
+from dstop.footprint.training.recompute import layer_kept, layer_passing, layer_whole
+from dstop.footprint.training.setting import HALF, SINGLE, Setting, setting_of
+from dstop.model.value import Value
+
+if TYPE_CHECKING:
+    from dstop.footprint.spec.values import Spec
+    from dstop.footprint.stages import Stage
+    from dstop.footprint.training.gathered import Gathered
+    from dstop.footprint.training.states import States
+
+FORWARD, BACKWARD, STEP = "end of forward", "backward", "optimizer step"
+REDUCED_TOKENS, REDUCTION = 1024, 113_246_208
+"""A gradient that is a sum over tokens takes a buffer across blocks from so many rows on; at most 108 SMs x 2048 threads
+x 512 B (PyTorch's Reduce.cuh, measured on a device of compute capability 8.0)."""
+OFFLOADED = 2
+"""Inputs of layers that are on the GPU while others are on the CPU: one in use, one on its way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Moment(Value):
+    """What a rank holds beside weights and optimizer states at one moment of a step."""
+
+    at: str
+    gradients: float = 0.0
+    activations: float = 0.0
+    logits: float = 0.0
+    workspace: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.gradients + self.activations + self.logits + self.workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Kept(Value):
+    """Activations of a stage."""
+
+    all_layers: float
+    """From forward to backward, all micro-batches in flight, with what is around the layers."""
+    one: float
+    """Of the layer that keeps the most."""
+    passing: float
+    """What the backward pass of one layer takes, at most."""
+    casts: float
+    """Copies of weights that autograd keeps under autocast."""
+    casts_forward: float
+    """Copies that are there until autocast ends, whoever keeps them."""
+
+
+def peak_of(spec: Spec, stage: Stage, states: States) -> Moment:
+    """Give the fullest moment of a step.
+
+    Gradients are freed between steps (`set_to_none`), so that they are not there while activations are at their most,
+    unless they are a buffer that stays (Megatron-LM) or micro-batches of a pipeline add to them.
+    """
+    setting = setting_of(spec)
+    return max(moments_of(spec, stage, states, setting), key=lambda moment: moment.total)
+
+
+def moments_of(spec: Spec, stage: Stage, states: States, setting: Setting) -> tuple[Moment, ...]:
+    """Give end of forward, start of backward, backward after the loss, its end, and the optimizer's step."""
+    kept = kept_of(spec, stage, setting)
+    logits = logits_of(spec, stage, setting)
+    gathered = gathered_of(spec, stage, setting, states)
+    stay = states.gradients if setting.megatron or spec.parallel.pp > 1 else 0.0
+    base = libraries(spec) + gathered.always
+    whole = gathered.turning
+    if spec.parallel.replicas > 1 and spec.parallel.zero == 3:  # noqa: PLR2004 - sharded gradients
+        head = min(logits.head, max(0.0, states.whole_gradients - stay))
+    else:
+        head = min(logits.head, max(0.0, states.gradients - stay))
+    return (
+        Moment(
+            at=FORWARD,
+            gradients=stay,
+            activations=kept.all_layers + kept.casts_forward,
+            logits=logits.forward,
+            workspace=base + whole,
+        ),
+        Moment(
+            at=BACKWARD,
+            gradients=stay,
+            activations=kept.all_layers + kept.casts,
+            logits=logits.backward,
+            workspace=base + whole,
+        ),
+        Moment(
+            at=BACKWARD,
+            gradients=stay + head,
+            activations=kept.all_layers + kept.casts + kept.passing,
+            workspace=base + whole,
+        ),
+        Moment(
+            at=BACKWARD,
+            gradients=states.gradients,
+            activations=kept.one + kept.passing,
+            workspace=base + gathered.late + (_stepping(spec, states) if spec.optimizer_in_backward else 0.0),
+        ),
+        _step(spec, states, gathered),
+    )
+
+
+def kept_of(spec: Spec, stage: Stage, setting: Setting) -> Kept:
+    """Give the activations of a stage: each kind of layer once, times how many there are of it."""
+    total = one = passing = 0.0
+    for layer, many in stage.alike:
+        whole = layer_whole(layer, spec, setting)
+        mine = layer_kept(layer, whole, spec, setting)
+        total += many * mine
+        one = max(one, mine)
+        passing = max(passing, layer_passing(layer, whole, spec, setting))
+    total *= in_flight(spec.parallel, stage.index)
+    architecture, tokens = spec.architecture, setting.tokens
+    if spec.checkpointing == "offload":
+        total += OFFLOADED * setting.residual * tokens * architecture.hidden / setting.sp
+    if stage.first and architecture.embedding_dropout:
+        total += tokens * architecture.hidden / setting.sp
+    if stage.last:
+        total += sum(norm_kept(architecture.hidden, setting, architecture.norm, setting.residual, 1).values())
+    if tokens >= REDUCED_TOKENS and not setting.fused:
+        passing += min(2 * SINGLE * tokens * architecture.hidden, REDUCTION)
+    head = HALF * architecture.vocab * architecture.hidden if stage.last else 0
+    casts = HALF * _linear(stage) + head if setting.casts and not setting.frozen else 0.0
+    again = spec.checkpointing in {"full", "offload"}
+    return Kept(
+        all_layers=total,
+        one=one,
+        passing=passing,
+        casts=head if again and casts else casts,
+        casts_forward=casts,
+    )
+
+
+def _linear(stage: Stage) -> int:
+    """Count the parameters of matrices in the layers: what autocast casts."""
+    return sum(
+        many * sum(tensor.parameters for tensor in layer.tensors if len(tensor.shape) > 1)
+        for layer, many in stage.alike
+    )
+
+
+def _step(spec: Spec, states: States, gathered: Gathered) -> Moment:
+    """The optimizer's step: all gradients, and what it needs for itself."""
+    taken = 0.0 if spec.optimizer_in_backward else _stepping(spec, states)
+    if spec.master_weights and spec.gradients != "fp32" and not spec.framework == "megatron":
+        taken += SINGLE * states.trained  # gradients are cast for the master copy
+    return Moment(at=STEP, gradients=states.gradients, workspace=libraries(spec) + gathered.always + taken)
+
+
+def _stepping(spec: Spec, states: States) -> float:
+    """Give the temporaries of a step: copies of all parameters, or of the largest in fp32."""
+    optimizer = optimizer_of(spec)
+    how = optimizer.foreach if steps_foreach(spec) else optimizer.alone
+    if how == "none":
+        return 0.0
+    if how == "largest":
+        return float(SINGLE * states.largest)
+    element = HALF if spec.optimizer_state in {"bf16", "fp16"} and spec.lora is None else SINGLE
+    return element * states.trained * (2 if how == "copies" else 1)

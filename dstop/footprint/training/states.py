@@ -1,0 +1,147 @@
+"""Weights, gradients, master copy and moments on one rank: what does not come and go with a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dstop.footprint.formats import element_bytes
+from dstop.footprint.scheme import scheme_of
+from dstop.footprint.sharding import held
+from dstop.footprint.training.lora import adapter_element, adapter_parameters
+from dstop.footprint.training.optimizers import optimizer_of
+from dstop.footprint.training.setting import SINGLE, weights_type
+from dstop.model.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dstop.footprint.architecture.values import Tensor
+    from dstop.footprint.scheme import Scheme
+    from dstop.footprint.spec.values import Parallel, Spec
+    from dstop.footprint.stages import Stage
+    from dstop.footprint.training.optimizers import Optimizer
+
+
+@dataclass(slots=True)
+class Group:
+    """Parameters that are sharded over the same ranks: those of experts, or all others."""
+
+    parameters: float = 0.0
+    weights: float = 0.0
+    moments: float = 0.0
+    """Bytes of the moments of all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class States(Value):
+    """Bytes on one rank between steps, once every state has been made (after the first step)."""
+
+    parameters: int
+    weights: float
+    gradients: float
+    optimizer: float
+    trained: float
+    """Parameters whose optimizer states this rank has."""
+    whole_gradients: float
+    """Bytes of its gradients before ZeRO divides them."""
+    largest: int
+    """Elements of the largest trained tensor."""
+
+
+def states_of(spec: Spec, stage: Stage) -> States:
+    """Count the states of one GPU of a stage; the spec is settled.
+
+    ZeRO's stages divide moments and master copy, then gradients, then weights over dp x cp (Rajbhandari et al.,
+    arXiv 1910.02054); experts over the ranks that hold the same ones, dp·tp·cp / (ep·etp) (arXiv 2502.07846, 3.2). A
+    master copy is a state of the optimizer: 4 bytes for each trained parameter.
+    """
+    optimizer = optimizer_of(spec)
+    state = element_bytes(spec.optimizer_state or "fp32", "optimizer_state")
+    dense, experts, largest = _count(spec, stage, optimizer, state)
+    adapters = 0.0
+    if spec.lora is not None:
+        adapters = float(sum(many * adapter_parameters(layer, spec) for layer, many in stage.alike))
+    parallel = spec.parallel
+    gradient, master, moment = _elements(spec, state)
+    sums = {"weights": 0.0, "gradients": 0.0, "optimizer": 0.0, "trained": 0.0, "whole": 0.0}
+    for group, ranks in ((dense, parallel.replicas), (experts, parallel.expert_replicas)):
+        trained, moments = group.parameters * spec.trainable_fraction, group.moments * spec.trainable_fraction
+        weights = group.weights
+        if spec.lora is not None:
+            trained = adapters if group is dense else 0.0
+            moments = optimizer.moments * trained * (moment if optimizer.bits is None else optimizer.bits / 8)
+            weights += trained * adapter_element(spec)
+        ways = [ranks if parallel.zero >= level else 1 for level in (1, 2, 3)]
+        sums["optimizer"] += (moments + master * trained) / ways[0]
+        sums["trained"] += trained / ways[0]
+        sums["gradients"] += gradient * trained / ways[1]
+        sums["whole"] += gradient * trained
+        sums["weights"] += weights / ways[2]
+    if spec.lora is not None:
+        largest = max(spec.lora.rank * spec.architecture.hidden, 1)
+    return States(
+        parameters=int(dense.parameters + experts.parameters + adapters),
+        weights=sums["weights"],
+        gradients=gradient * largest if spec.optimizer_in_backward else sums["gradients"],
+        optimizer=sums["optimizer"],
+        trained=sums["trained"],
+        whole_gradients=sums["whole"],
+        largest=largest,
+    )
+
+
+def _elements(spec: Spec, state: float) -> tuple[float, float, float]:
+    """Give the bytes of a gradient, a master copy and a moment of one trained parameter."""
+    if spec.lora is not None and spec.framework == "hf":
+        return SINGLE, 0.0, SINGLE  # peft keeps adapters in fp32, so that everything of them is
+    gradient = element_bytes(spec.gradients or weights_type(spec), "gradients")
+    return gradient, SINGLE if spec.master_weights else 0.0, state
+
+
+def _count(spec: Spec, stage: Stage, optimizer: Optimizer, state: float) -> tuple[Group, Group, int]:
+    """Add up the tensors of a stage on one rank: those of experts apart; and the largest of them."""
+    architecture = spec.architecture
+    scheme = scheme_of(architecture, weights_type(spec) if spec.lora is None else spec.lora.base)
+    groups = {True: Group(), False: Group()}
+    largest = 0
+    kinds: tuple[tuple[Iterable[Tensor], int], ...] = (
+        (stage.around(architecture), 1),
+        *((layer.tensors, many) for layer, many in stage.alike),
+    )
+    for tensors, many in kinds:
+        for tensor in tensors:
+            largest = max(
+                largest,
+                _add(
+                    groups[tensor.role == "expert"], tensor, many, scheme, spec.parallel, (optimizer, state)
+                ),
+            )
+    return groups[False], groups[True], largest
+
+
+def _add(
+    group: Group,
+    tensor: Tensor,
+    many: int,
+    scheme: Scheme,
+    parallel: Parallel,
+    moments: tuple[Optimizer, float],
+) -> int:
+    """Add one tensor of each of so many layers, and give its elements."""
+    count, shape = held(tensor, parallel)
+    elements = 1
+    for size in shape:
+        elements *= size
+    optimizer, state = moments
+    group.parameters += many * count * elements
+    group.weights += many * count * scheme.of(tensor).of(shape)
+    matrix = len(shape) > 1
+    if optimizer.factored:
+        group.moments += many * count * SINGLE * (sum(shape) if matrix else elements)
+    elif optimizer.orthogonal and (not matrix or tensor.role in {"embedding", "position", "head"}):
+        group.moments += many * count * elements * 2 * state
+    else:
+        each = state if optimizer.bits is None or not matrix else optimizer.bits / 8
+        group.moments += many * count * elements * optimizer.moments * each
+    return elements
