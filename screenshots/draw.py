@@ -28,6 +28,7 @@ SHOWN = {
     "out-of-memory": "out-of-memory",
     "jobs": "jobs",
     "process": "process",
+    "expected": "process-expected",
     "allocator": "allocator",
     "segments": "segments",
     "gpu": "gpu",
