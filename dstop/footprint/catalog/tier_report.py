@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dstop.footprint.catalog.values import Tier
     from dstop.model.footprint import Phase
 
+_SHORTEST = 32
 _GENEROUS = 2.0
 """A range that begins at more than this times what arithmetic gives is remarked upon."""
 
@@ -93,11 +94,6 @@ def _contradictions(tier: Tier, end: TierEnd) -> list[str]:
             f" the guide's example has {_gb(tier.sample_bytes)}"
             f" ({end.implied_bytes_per_parameter:.1f} bytes a parameter, activations included). {_way_out(tier, end)}"
         )
-    elif parts.total_bytes > tier.training_high_bytes:
-        found.append(
-            f"training {size} on {_gpus(gpus)} takes about {_gb(parts.total_bytes)} on each, more than the guide's"
-            f" {_gb(tier.training_high_bytes)}"
-        )
     served = end.inference.per_gpu.parts
     if tier.inference_high_bytes is not None and served.weights_bytes > tier.inference_high_bytes:
         found.append(
@@ -119,7 +115,7 @@ def _way_out(tier: Tier, end: TierEnd) -> str:
 
 
 def _remarks(tier: Tier, end: TierEnd) -> list[str]:
-    """Say where the guide asks for far more than arithmetic does."""
+    """Say where the guide asks for far more than arithmetic does, or holds less than its readers may think."""
     size, gpus = size_of(end.parameters), tier.sample_gpus
     trained = end.training.per_gpu.parts.total_bytes
     found = []
@@ -128,6 +124,11 @@ def _remarks(tier: Tier, end: TierEnd) -> list[str]:
             f"training {size} on {_gpus(gpus)} takes about {_gb(trained)} on each at {tier.sequence} tokens a sequence:"
             f" the guide's {_gb(tier.training_low_bytes)} and more leave room for longer ones"
         )
+    elif end.training.per_gpu.parts.static_bytes <= tier.sample_bytes and trained > tier.training_high_bytes:
+        found.append(
+            f"training {size} on {_gpus(gpus)} takes about {_gb(trained)} on each at {tier.sequence} tokens a sequence:"
+            f" the guide's {_gb(tier.training_high_bytes)} {_shorter(tier, end)}"
+        )
     served = end.inference.per_gpu.parts
     if tier.inference_low_bytes is not None and served.total_bytes * _GENEROUS < tier.inference_low_bytes:
         found.append(
@@ -135,6 +136,16 @@ def _remarks(tier: Tier, end: TierEnd) -> list[str]:
             f" {_gb(tier.inference_low_bytes)} and more are mostly room for a KV cache"
         )
     return found
+
+
+def _shorter(tier: Tier, end: TierEnd) -> str:
+    """Say at which length of sequence the guide's figure is enough, by halves; it names none itself."""
+    spec, sequence = tier_spec(tier, "training", end.parameters), tier.sequence // 2
+    while sequence >= _SHORTEST:
+        if estimate(replace(spec, sequence=sequence)).per_gpu.parts.total_bytes <= tier.training_high_bytes:
+            return f"hold {sequence}"
+        sequence //= 2
+    return f"do not even hold {_SHORTEST}"
 
 
 def _gb(count: int) -> str:

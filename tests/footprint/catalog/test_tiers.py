@@ -7,9 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dstop.errors import PlanError
+from dstop.footprint.catalog.hardware import find_gpu
+from dstop.footprint.catalog.models import find_model
 from dstop.footprint.catalog.tier_report import tier_report, tier_spec
 from dstop.footprint.catalog.tiers import GB, find_tier, is_tier, tier_of, tiers
 from dstop.footprint.estimate import estimate
+from dstop.footprint.spec.values import Parallel, Spec
+from dstop.units import GIB
 
 LITE, PRO, ENTERPRISE = "DeepSeek-Lite", "DeepSeek-Pro", "DeepSeek-Enterprise"
 
@@ -137,3 +141,21 @@ def test_a_size_is_in_one_tier_at_most(parameters: float):
     ]
     assert len(inside) <= 1
     assert tier_of(parameters) == (inside[0] if inside else None)
+
+
+def test_a_length_that_the_guide_does_not_name_is_no_contradiction():
+    """Half a billion parameters at batch 16 and 512 tokens are beyond 12 GB; with shorter sequences they are not."""
+    report = tier_report(find_tier("lite"))
+    assert not report.contradictions
+    assert any("training 500M" in says and "guide's 12 GB hold" in says for says in report.remarks)
+
+
+def test_the_real_model_is_as_large_as_the_note_says():
+    """DeepSeek-V3's weights in fp8 with their scales are 627 GiB: with a context each, eight H100 do not hold them."""
+    model = find_model("deepseek-v3")
+    weights = estimate(Spec(architecture=model, phase="inference")).per_gpu.parts.weights_bytes
+    assert round(weights / GIB) == 627
+    split = estimate(Spec(architecture=model, phase="inference", framework="vllm", parallel=Parallel(tp=8)))
+    parts = split.per_gpu.parts
+    assert parts.weights_bytes + parts.context_bytes > find_gpu("H100-80").usable_bytes
+    assert any("627 GiB" in note for note in find_tier("enterprise").notes)
