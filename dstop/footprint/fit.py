@@ -9,7 +9,7 @@ from dstop.footprint.catalog.hardware import find_gpu
 from dstop.footprint.catalog.prices import price_of
 from dstop.footprint.estimate import estimate
 from dstop.footprint.pool import judge_pool
-from dstop.footprint.reach import MOST_BATCH, MOST_TOKENS, Estimates, largest
+from dstop.footprint.reach import MOST_BATCH, MOST_TOKENS, Estimates, largest, longest
 from dstop.footprint.spec.settle import SERVING, settle
 from dstop.model.footprint import Fit
 
@@ -89,8 +89,14 @@ def _judge(spec: Spec, estimates: Estimates, gpu: Gpu, offsets: dict[str, int]) 
         usable_bytes=gpu.usable_bytes,
         verdict=verdict_of(base, usable),
         headroom_bytes=usable - _most(base),
-        max_batch=largest(batch_room, spec.batch, MOST_BATCH),
-        max_tokens=largest(token_room, spec.sequence or 1, longest_sequence(spec), least=spec.parallel.cp),
+        max_batch=largest(batch_room, spec.batch, MOST_BATCH, known=estimates.batches(spec.sequence)),
+        max_tokens=longest(
+            token_room,
+            spec.sequence or 1,
+            longest_sequence(spec),
+            least=spec.parallel.cp,
+            known=estimates.sequences(spec.batch),
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dstop.footprint.estimate import estimate
-from dstop.footprint.reach import MOST_BATCH, MOST_TOKENS, largest
+from dstop.footprint.reach import MOST_BATCH, MOST_TOKENS, largest, longest
 from dstop.model.footprint import Fit
 
 if TYPE_CHECKING:
@@ -48,12 +48,18 @@ def judge_pool(spec: Spec, estimates: Estimates, gpu: Gpu) -> Fit:
         usable_bytes=gpu.usable_bytes,
         verdict=_verdict(headroom, uncertain, room(1, length)),
         headroom_bytes=headroom,
-        max_batch=largest(lambda batch: room(batch, spec.sequence or 1), spec.batch, MOST_BATCH),
-        max_tokens=largest(
+        max_batch=largest(
+            lambda batch: room(batch, spec.sequence or 1),
+            spec.batch,
+            MOST_BATCH,
+            known=estimates.batches(spec.sequence),
+        ),
+        max_tokens=longest(
             lambda tokens: room(spec.batch, tokens),
             spec.sequence or 1,
             max(spec.architecture.positions or MOST_TOKENS, spec.sequence or 1),
             least=spec.parallel.cp,
+            known=estimates.sequences(spec.batch),
         ),
     )
 

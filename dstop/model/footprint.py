@@ -149,7 +149,7 @@ class Fit(Value):
     max_batch: int | None = None
     """Most sequences a replica can have at this sequence length; 0 when none fits; None when it has no bearing."""
     max_tokens: int | None = None
-    """Longest sequence at this batch, by memory and the model's own limit; 0 when none fits."""
+    """Longest sequence at this batch, by memory (to 16 tokens) and the model's own limit; 0 when none fits."""
     price_per_hour: float | None = None
     """For all `count` GPUs, in the currency of the price list; None when no price is known."""
 

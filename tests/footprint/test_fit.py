@@ -10,6 +10,7 @@ from dstop.footprint.catalog.hardware import find_gpu
 from dstop.footprint.catalog.models import find_model
 from dstop.footprint.estimate import estimate
 from dstop.footprint.fit import best_of, fits_of, judged, on_card, usual_gpus
+from dstop.footprint.reach import GRAIN
 from dstop.footprint.spec.parse import parse_spec
 
 CASES = {
@@ -52,7 +53,7 @@ def test_a_card_goes_as_far_as_the_estimate_on_it(case, name):
     if fit.max_tokens:
         assert total(sequence=fit.max_tokens) <= gpu.usable_bytes
     if fit.max_tokens < spec.architecture.positions:
-        assert total(sequence=fit.max_tokens + 1) > gpu.usable_bytes
+        assert total(sequence=fit.max_tokens + GRAIN) > gpu.usable_bytes
 
 
 @pytest.mark.parametrize("case", CASES)
