@@ -143,9 +143,9 @@ def _shorter(tier: Tier, end: TierEnd) -> str:
     spec, sequence = tier_spec(tier, "training", end.parameters), tier.sequence // 2
     while sequence >= _SHORTEST:
         if estimate(replace(spec, sequence=sequence)).per_gpu.parts.total_bytes <= tier.training_high_bytes:
-            return f"hold {sequence}"
+            return f"hold sequences of {sequence}"
         sequence //= 2
-    return f"do not even hold {_SHORTEST}"
+    return f"do not even hold sequences of {_SHORTEST}"
 
 
 def _gb(count: int) -> str:
