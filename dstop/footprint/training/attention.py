@@ -110,7 +110,7 @@ def _entering(layer: Layer) -> int:
 
 
 def _latents(attention: Attention, setting: Setting) -> float:
-    """The compressed query and the latent of MLA, each with its norm and its up-projection (DeepSeek-V2, 2405.04434)."""
+    """The compressed query and the latent of MLA, each with its norm and up-projection (DeepSeek-V2, 2405.04434)."""
     total = 0.0
     for rank in (attention.q_rank or 0, attention.kv_rank):
         if rank:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from math import hypot
 from typing import TYPE_CHECKING
 
-from dstop.footprint.training.overheads import SLACK, outside
+from dstop.footprint.training.overheads import MOST_SLACK, outside, slack
 
 if TYPE_CHECKING:
     from dstop.footprint.spec.values import Spec
@@ -12,22 +13,38 @@ if TYPE_CHECKING:
     from dstop.footprint.training.states import States
     from dstop.model.footprint import Parts
 
-STATES = (0.99, 1.02)
+STATES = (0.01, 0.03)
 """States are counted; rounding to 512 bytes and ends of segments come on top."""
-MEASURED, EAGER, COMPILED, MEGATRON = (0.94, 1.08), (0.85, 1.3), (0.65, 1.3), (0.8, 1.35)
-"""Of what comes and goes. transformers' code: recorded from real PyTorch. Others in eager PyTorch: versions of one
-program differ by 25 to 30 % in saved activations (torchtune's table, measured twice). Compiled: the partitioner decides
-(one recipe of torchtitan, three machines: 0.71 to 1.0 of each other). Megatron-LM: dispatchers and fusions."""
+MEASURED, EAGER, COMPILED, MEGATRON = (0.04, 0.08), (0.12, 0.35), (0.3, 0.35), (0.12, 0.35)
+"""Below and above, of what comes and goes. transformers' code: recorded from real PyTorch. Others in eager PyTorch:
+versions of one program differ by 25 to 30 % in saved activations (torchtune's table, measured twice). Compiled: the
+partitioner decides (one recipe of torchtitan, three machines: 0.71 to 1 of each other). Megatron-LM: dispatchers keep
+buffers, and fusions are chosen one by one."""
+QUANTIZED = 0.4
+"""Below, where the base of adapters has 4 bits: versions of bitsandbytes keep all inputs of matrices, or none."""
 
 
 def band_of(spec: Spec, parts: Parts, states: States, peak: Moment) -> tuple[int, int]:
-    """Give the low and the high end of the total: each part at its own end, which errs towards a wide band."""
-    low, high = _spread(spec)
+    """Give the low and the high end of the total.
+
+    What may differ does so for reasons of its own, so that deviations are added as independent ones are, by squares:
+    states, activations and logits, the allocator, what is outside it, and gradients that are there already because
+    micro-batches add to them.
+    """
+    below, above = _spread(spec)
     held = states.weights + states.optimizer + min(states.gradients, peak.gradients)
-    passing = parts.allocated_bytes - held
-    bottom = (held * STATES[0] + passing * low) * (1 + SLACK["low"]) + outside(spec, "low")
-    top = (held * STATES[1] + passing * high) * (1 + SLACK["high"]) + outside(spec, "high")
-    return int(bottom), int(top)
+    allocated = parts.allocated_bytes
+    passing = allocated - held
+    expected, apart = slack(spec), outside(spec, "expected")
+    down = hypot(STATES[0] * held, below * passing, expected * allocated, apart - outside(spec, "low"))
+    up = hypot(
+        STATES[1] * held,
+        above * passing,
+        (MOST_SLACK - expected) * allocated,
+        outside(spec, "high") - apart,
+        max(0.0, states.gradients - peak.gradients),
+    )
+    return int(parts.total_bytes - down), int(parts.total_bytes + up)
 
 
 def _spread(spec: Spec) -> tuple[float, float]:
@@ -35,4 +52,6 @@ def _spread(spec: Spec) -> tuple[float, float]:
         return MEGATRON
     if spec.compile or spec.checkpointing == "selective":
         return COMPILED
-    return MEASURED if spec.framework == "hf" else EAGER
+    below, above = MEASURED if spec.framework == "hf" else EAGER
+    four = spec.lora is not None and spec.lora.base in {"nf4", "nf4-dq", "int4"}
+    return (QUANTIZED, max(above, QUANTIZED)) if four else (below, above)

@@ -93,7 +93,7 @@ def _experts(block: Experts, hidden: int, spec: Spec, setting: Setting) -> dict[
 
 
 def _router(block: Experts, hidden: int, spec: Spec, setting: Setting) -> float:
-    """Scores of all experts in fp32; DeepSeek's routers multiply in fp32: a copy of their input, and of their weight."""
+    """Scores of all experts in fp32; DeepSeek's routers multiply in fp32: a copy of their input and of their weight."""
     tokens = setting.tokens / setting.sp
     scores = tokens * block.routed * SINGLE
     if setting.frozen or setting.fused or not spec.architecture.family.startswith("deepseek"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dstop.footprint.formats import element_bytes
 from dstop.footprint.sharding import held
 from dstop.footprint.training.lora import adapter_parameters
 from dstop.model.value import Value
@@ -32,16 +33,19 @@ class Gathered(Value):
     """From the first backward pass on: the buckets of DistributedDataParallel."""
     turning: float = 0.0
     """Between forward and backward: units whose weights are whole then."""
+    layers: float = 0.0
+    """In the backward pass of the first layers: their weights and gradients are whole, and reduced."""
     late: float = 0.0
-    """At the end of the backward pass: units with whole weights and whole gradients."""
+    """At the end of the backward pass: the root unit's gradients are reduced."""
 
 
 def gathered_of(spec: Spec, stage: Stage, setting: Setting, states: States) -> Gathered:
     """Give what is held beside the shards.
 
     FSDP2: the root unit (embedding, last norm, head) stays whole from forward to the end of the backward pass, where
-    its gradients are whole too before they are reduced; one layer is in use, whole, while the next is gathered
-    (PyTorch `fully_shard`, implicit prefetching). DistributedDataParallel: its buckets are a copy of all gradients.
+    all its gradients are reduced at once, from a copy in the type of reductions; a layer is whole while it is in use,
+    and its gradients until they are reduced (PyTorch `fully_shard`; recordings with two ranks).
+    DistributedDataParallel: its buckets are a copy of all gradients.
     DeepSpeed's first two stages: a bucket to reduce and a bucket to gather.
     """
     parallel = spec.parallel
@@ -50,14 +54,20 @@ def gathered_of(spec: Spec, stage: Stage, setting: Setting, states: States) -> G
     if parallel.zero < SHARDED:
         if spec.framework == "deepspeed" and parallel.zero:
             most = min(BUCKET, states.whole_gradients / setting.element)
-            return Gathered(always=setting.element * most, late=setting.element * most)
+            return Gathered(always=setting.element * most, layers=setting.element * most)
         return Gathered(always=states.whole_gradients)
-    element = setting.element
-    root = element * _elements(stage.around(spec.architecture), spec)
-    layers = sorted((element * _unit(layer, spec) for layer, _ in stage.alike), reverse=True)
-    layer = layers[0] if layers else 0.0
-    trained = 0.0 if spec.lora is not None else root
-    return Gathered(turning=root + 2 * layer, late=root + 2 * trained + layer)
+    element, around = setting.element, stage.around(spec.architecture)
+    reduced = element_bytes(spec.gradients or "fp32", "gradients")
+    root = _elements(around, spec)
+    layer = max((_unit(layer, spec) for layer, _ in stage.alike), default=0.0)
+    if spec.lora is not None:
+        return Gathered(turning=element * (root + layer), layers=element * (root + layer))
+    largest = max((_elements((tensor,), spec) for tensor in around), default=0.0)
+    return Gathered(
+        turning=element * (root + layer),
+        layers=element * (root + largest + 2 * layer) + reduced * layer - reduced * root / parallel.replicas,
+        late=reduced * root + element * largest,
+    )
 
 
 def _unit(layer: Layer, spec: Spec) -> float:

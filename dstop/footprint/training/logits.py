@@ -34,10 +34,12 @@ def logits_of(spec: Spec, stage: Stage, setting: Setting) -> Logits:
 
     Full, an element of tokens x vocabulary: logits in the type that is computed in, their fp32 copy and its
     log-softmax, 10 bytes (8 in fp32); backward starts with the log-softmax, its gradient and that of the loss: 12,
-    measured in every type. Megatron-LM: 6, half-precision logits and their fp32 copy, which the fused cross entropy
-    works in place on; divided over tp; once more for each multi-token-prediction module. Chunked: transformers-like
-    code computes each piece again in the backward pass; plain PyTorch (torchtune, litgpt) keeps the logits of all
-    pieces in half precision, and their log-softmax unless it is compiled. Fused: never made (Liger, Cut Cross Entropy).
+    measured in every type; 16 where each rank has a part of the vocabulary and the loss is written in single
+    operations (torch.distributed.tensor.parallel.loss: log-softmax, nought and ones, its exponent, their sum).
+    Megatron-LM: 6, half-precision logits and their fp32 copy, which the fused cross entropy works in place on; divided
+    over tp; once more for each multi-token-prediction module. Chunked: code around transformers computes each piece
+    again in the backward pass; plain PyTorch (torchtune, litgpt) keeps the logits of all pieces in half precision, and
+    their log-softmax unless it is compiled. Fused: never made (Liger, Cut Cross Entropy).
     """
     if not stage.last:
         return Logits()
@@ -52,13 +54,17 @@ def logits_of(spec: Spec, stage: Stage, setting: Setting) -> Logits:
         return Logits(forward=both, backward=both)
     if spec.loss == "full":
         copy = SINGLE if element < SINGLE else 0
-        return Logits(forward=(element + copy + SINGLE) * cells, backward=3 * SINGLE * cells, head=weight)
+        most = 4 if _divided(spec, setting) else 3
+        return Logits(forward=(element + copy + SINGLE) * cells, backward=most * SINGLE * cells, head=weight)
     if spec.framework == "hf":
-        piece = 3 * SINGLE * cells / CHUNKS
-        return Logits(forward=piece, backward=piece + 2 * weight, head=2 * weight)
-    all_pieces = (element + (0 if spec.compile else SINGLE)) * cells
-    piece = (element if spec.compile else 2 * SINGLE) * cells / CHUNKS
-    return Logits(forward=all_pieces, backward=all_pieces + piece + 2 * weight, head=2 * weight)
+        stays, piece = 0.0, 3 * SINGLE * cells / CHUNKS
+    else:
+        stays = (element + (0 if spec.compile else SINGLE)) * cells
+        piece = (element if spec.compile else 2 * SINGLE) * cells / CHUNKS
+    adding = max(
+        piece + weight, 2 * weight
+    )  # the head's gradient is a sum over pieces: two of it for a moment
+    return Logits(forward=stays + piece, backward=stays + adding, head=weight)
 
 
 def _divided(spec: Spec, setting: Setting) -> bool:

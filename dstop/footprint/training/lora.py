@@ -81,7 +81,7 @@ def adapters_kept(layer: Layer, spec: Spec, setting: Setting) -> float:
     """
     rank = spec.lora.rank if spec.lora is not None else 0
     own = adapter_element(spec)
-    total, seen = 0.0, set()
+    total, seen = quantized_inputs(layer, spec, setting), set()
     for tensor in adapted(layer, spec):
         per_token = tensor.count if tensor.role != "expert" else _chosen(layer)
         width = tensor.shape[1] / (setting.tp if tensor.split == "row" else setting.sp)
@@ -91,6 +91,23 @@ def adapters_kept(layer: Layer, spec: Spec, setting: Setting) -> float:
         seen.add(source)
         total += setting.tokens * per_token * rank * own
     return total
+
+
+def quantized_inputs(layer: Layer, spec: Spec, setting: Setting) -> float:
+    """Give what 4-bit matrices keep of their inputs in plain PyTorch, in fp32, those that read the same share it.
+
+    bitsandbytes' `MatMul4Bit` kept its input until 2023, in half precision; litgpt's tables since then show twice that
+    (the difference between its QLoRA and LoRA rows, over tokens and layers). Under peft nothing is known to be kept.
+    """
+    lora = spec.lora
+    if lora is None or not lora.base.startswith(("nf4", "int4")) or spec.framework == "hf" or spec.compile:
+        return 0.0
+    inputs = {
+        _source(tensor): tensor.shape[1] / (setting.tp if tensor.split == "row" else setting.sp)
+        for tensor in layer.tensors
+        if tensor.role in QUANTIZED and len(tensor.shape) > 1 and tensor.role != "expert"
+    }
+    return SINGLE * setting.tokens * sum(inputs.values())
 
 
 def _chosen(layer: Layer) -> int:

@@ -93,7 +93,9 @@ def optimizer_of(spec: Spec) -> Optimizer:
 def steps_foreach(spec: Spec) -> bool:
     """Whether the step is PyTorch's default, which works on lists of tensors, and not a fused one.
 
-    Recipes in plain PyTorch (torchtitan, torchtune, litgpt) ask for `fused=True`; Megatron-LM and DeepSpeed have
-    fused kernels of their own; scripts around transformers take the default unless they say more.
+    Recipes on one GPU in plain PyTorch (torchtune, litgpt) and those that are compiled (torchtitan) ask for
+    `fused=True`; Megatron-LM and DeepSpeed have fused kernels of their own; scripts around transformers, and around
+    FSDP without compilation, take the default unless they say more. The band reaches to the other choice.
     """
-    return spec.framework == "hf"
+    plain = spec.framework == "pytorch" and spec.parallel.zero == 3 and not spec.compile  # noqa: PLR2004 - FSDP
+    return spec.framework == "hf" or plain

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 FORWARD, BACKWARD, STEP = "end of forward", "backward", "optimizer step"
 REDUCED_TOKENS, REDUCTION = 1024, 113_246_208
-"""A gradient that is a sum over tokens takes a buffer across blocks from so many rows on; at most 108 SMs x 2048 threads
-x 512 B (PyTorch's Reduce.cuh, measured on a device of compute capability 8.0)."""
+"""A sum over so many rows or more takes a buffer across blocks; at most 108 SMs x 2048 threads x 512 B (PyTorch's
+Reduce.cuh, measured on a device of compute capability 8.0)."""
 OFFLOADED = 2
 """Inputs of layers that are on the GPU while others are on the CPU: one in use, one on its way."""
 
@@ -72,17 +72,17 @@ def peak_of(spec: Spec, stage: Stage, states: States) -> Moment:
 
 
 def moments_of(spec: Spec, stage: Stage, states: States, setting: Setting) -> tuple[Moment, ...]:
-    """Give end of forward, start of backward, backward after the loss, its end, and the optimizer's step."""
+    """Give end of forward, start of backward, the last and the first layer in it, its end, and the optimizer's step."""
     kept = kept_of(spec, stage, setting)
     logits = logits_of(spec, stage, setting)
     gathered = gathered_of(spec, stage, setting, states)
     stay = states.gradients if setting.megatron or spec.parallel.pp > 1 else 0.0
     base = libraries(spec) + gathered.always
     whole = gathered.turning
-    if spec.parallel.replicas > 1 and spec.parallel.zero == 3:  # noqa: PLR2004 - sharded gradients
-        head = min(logits.head, max(0.0, states.whole_gradients - stay))
-    else:
-        head = min(logits.head, max(0.0, states.gradients - stay))
+    head = 0.0 if stay else min(logits.head, states.whole_gradients)
+    first = max(
+        stay, states.gradients - states.embedding_gradient
+    )  # the embedding's gradient is made last of all
     return (
         Moment(
             at=FORWARD,
@@ -106,8 +106,13 @@ def moments_of(spec: Spec, stage: Stage, states: States, setting: Setting) -> tu
         ),
         Moment(
             at=BACKWARD,
-            gradients=states.gradients,
+            gradients=first,
             activations=kept.one + kept.passing,
+            workspace=base + gathered.layers,
+        ),
+        Moment(
+            at=BACKWARD,
+            gradients=states.gradients,
             workspace=base + gathered.late + (_stepping(spec, states) if spec.optimizer_in_backward else 0.0),
         ),
         _step(spec, states, gathered),
@@ -156,7 +161,7 @@ def _linear(stage: Stage) -> int:
 def _step(spec: Spec, states: States, gathered: Gathered) -> Moment:
     """The optimizer's step: all gradients, and what it needs for itself."""
     taken = 0.0 if spec.optimizer_in_backward else _stepping(spec, states)
-    if spec.master_weights and spec.gradients != "fp32" and not spec.framework == "megatron":
+    if spec.master_weights and spec.gradients != "fp32" and spec.framework != "megatron":
         taken += SINGLE * states.trained  # gradients are cast for the master copy
     return Moment(at=STEP, gradients=states.gradients, workspace=libraries(spec) + gathered.always + taken)
 
@@ -168,6 +173,7 @@ def _stepping(spec: Spec, states: States) -> float:
     if how == "none":
         return 0.0
     if how == "largest":
-        return float(SINGLE * states.largest)
+        buffer = min(2 * SINGLE * states.largest, REDUCTION) if optimizer.factored else 0
+        return float(SINGLE * states.largest + buffer)
     element = HALF if spec.optimizer_state in {"bf16", "fp16"} and spec.lora is None else SINGLE
     return element * states.trained * (2 if how == "copies" else 1)

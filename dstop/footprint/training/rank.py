@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dstop.footprint.training.band import band_of
 from dstop.footprint.training.lora import check_lora
-from dstop.footprint.training.overheads import SLACK, outside
+from dstop.footprint.training.overheads import outside, slack
 from dstop.footprint.training.peak import peak_of
 from dstop.footprint.training.recompute import check_recompute
 from dstop.footprint.training.states import states_of
@@ -65,6 +65,6 @@ def _parts(spec: Spec, states: States, peak: Moment) -> Parts:
         activations_bytes=int(left["activations"]),
         logits_bytes=int(left["logits"]),
         workspace_bytes=int(left["workspace"] + extra),
-        reserved_unallocated_bytes=int(SLACK["expected"] * allocated),
+        reserved_unallocated_bytes=int(slack(spec) * allocated),
         context_bytes=outside(spec, "expected"),
     )

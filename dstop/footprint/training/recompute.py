@@ -121,13 +121,16 @@ def _rows(whole: dict[str, float], setting: Setting) -> float:
 
 
 def _selected(layer: Layer, spec: Spec, setting: Setting) -> float:
-    """Results that the policy by operation keeps: attention's, and those of the first, third, fifth matrix and so on."""
+    """What the policy by operation keeps: attention's result, and those of the first, third, fifth matrix and so on.
+
+    The last result is only added to the residual stream: torch.compile's partitioner sees that nobody reads it again.
+    """
     attention, block = layer.attention, layer.feed_forward
     widths = [tensor for tensor in layer.tensors if len(tensor.shape) > 1 and tensor.role != "router"]
     total = attention.heads * attention.value_dim * setting.element / setting.tp
     pairs = 0.0
     for place, tensor in enumerate(widths):
-        if place % SELECTED:
+        if place % SELECTED or (setting.fused and place == len(widths) - 1):
             continue
         if tensor.role == "expert" and isinstance(block, Experts):
             pairs += choices(block, spec, setting) * setting.element * tensor.shape[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from dstop.footprint.formats import element_bytes
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dstop.footprint.architecture.values import Tensor
-    from dstop.footprint.scheme import Scheme
-    from dstop.footprint.spec.values import Parallel, Spec
+    from dstop.footprint.spec.values import Spec
     from dstop.footprint.stages import Stage
     from dstop.footprint.training.optimizers import Optimizer
 
@@ -47,6 +47,8 @@ class States(Value):
     """Bytes of its gradients before ZeRO divides them."""
     largest: int
     """Elements of the largest trained tensor."""
+    embedding_gradient: float
+    """Bytes of the gradient of an embedding that is not the head too; 0 on other stages."""
 
 
 def states_of(spec: Spec, stage: Stage) -> States:
@@ -88,7 +90,16 @@ def states_of(spec: Spec, stage: Stage) -> States:
         trained=sums["trained"],
         whole_gradients=sums["whole"],
         largest=largest,
+        embedding_gradient=_embedding(spec, stage)
+        * gradient
+        / (parallel.replicas if parallel.zero > 1 else 1),
     )
+
+
+def _embedding(spec: Spec, stage: Stage) -> float:
+    if not stage.first or spec.lora is not None or spec.architecture.tied or spec.trainable_fraction < 1:
+        return 0.0
+    return spec.architecture.vocab * spec.architecture.hidden / spec.parallel.tp
 
 
 def _elements(spec: Spec, state: float) -> tuple[float, float, float]:
@@ -111,37 +122,22 @@ def _count(spec: Spec, stage: Stage, optimizer: Optimizer, state: float) -> tupl
     )
     for tensors, many in kinds:
         for tensor in tensors:
-            largest = max(
-                largest,
-                _add(
-                    groups[tensor.role == "expert"], tensor, many, scheme, spec.parallel, (optimizer, state)
-                ),
-            )
+            count, shape = held(tensor, spec.parallel)
+            group = groups[tensor.role == "expert"]
+            elements = prod(shape)
+            group.parameters += many * count * elements
+            group.weights += many * count * scheme.of(tensor).of(shape)
+            group.moments += many * count * _moments(tensor, shape, optimizer, state)
+            largest = max(largest, elements)
     return groups[False], groups[True], largest
 
 
-def _add(
-    group: Group,
-    tensor: Tensor,
-    many: int,
-    scheme: Scheme,
-    parallel: Parallel,
-    moments: tuple[Optimizer, float],
-) -> int:
-    """Add one tensor of each of so many layers, and give its elements."""
-    count, shape = held(tensor, parallel)
-    elements = 1
-    for size in shape:
-        elements *= size
-    optimizer, state = moments
-    group.parameters += many * count * elements
-    group.weights += many * count * scheme.of(tensor).of(shape)
-    matrix = len(shape) > 1
+def _moments(tensor: Tensor, shape: tuple[int, ...], optimizer: Optimizer, state: float) -> float:
+    """Give the bytes of what an optimizer keeps for one tensor: 8 and 4 bits are for matrices only."""
+    elements, matrix = prod(shape), len(shape) > 1
     if optimizer.factored:
-        group.moments += many * count * SINGLE * (sum(shape) if matrix else elements)
-    elif optimizer.orthogonal and (not matrix or tensor.role in {"embedding", "position", "head"}):
-        group.moments += many * count * elements * 2 * state
-    else:
-        each = state if optimizer.bits is None or not matrix else optimizer.bits / 8
-        group.moments += many * count * elements * optimizer.moments * each
-    return elements
+        return SINGLE * (sum(shape) if matrix else elements)
+    if optimizer.orthogonal and (not matrix or tensor.role in {"embedding", "position", "head"}):
+        return elements * 2 * state
+    each = state if optimizer.bits is None or not matrix else optimizer.bits / 8
+    return elements * optimizer.moments * each
