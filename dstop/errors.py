@@ -6,6 +6,8 @@ DstopError
  ├── AttachError     a process cannot be looked into             exit 1
  ├── SnapshotError   a file is no memory snapshot, or not whole  exit 1
  ├── StoreError      the flight recorder's file is not usable    exit 1
+ ├── RecordingError  a recording cannot be written or replayed   exit 1
+ ├── ExportError     a page of figures cannot be served          exit 1
  ├── PlanError       a model or layout cannot be, or is unknown  exit 2
  └── SettingsError   the configuration file is not usable        exit 2
 """
@@ -53,6 +55,14 @@ class SettingsError(DstopError):
 
 class StoreError(DstopError):
     """The flight recorder's file cannot be opened, is from a newer dstop, or the disk is full."""
+
+
+class RecordingError(DstopError):
+    """A recording cannot be written, is none, is damaged, or is from a newer dstop."""
+
+
+class ExportError(DstopError):
+    """The exporter's page cannot be served: a port that is taken, a key or a password file that cannot be used."""
 
 
 class PlanError(DstopError):

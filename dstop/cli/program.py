@@ -9,6 +9,7 @@ import click
 
 from dstop import __version__
 from dstop.cli import INTERRUPTED, terminal
+from dstop.cli.export_command import export
 from dstop.cli.options import explain, request_of, typed, watch_options
 from dstop.cli.plan_command import plan
 from dstop.cli.recorder_command import recorder
@@ -299,6 +300,7 @@ def doctor(sources: tuple[str, ...], **options: object) -> int:
 
 dstop.add_command(snapshot)
 dstop.add_command(recorder)
+dstop.add_command(export)
 dstop.add_command(plan)
 
 

@@ -252,6 +252,7 @@ def test_help_lists_the_verbs_there_are(dstop):
         "demo",
         "doctor",
         "explain",
+        "export",
         "pick",
         "plan",
         "recorder",
