@@ -9,6 +9,7 @@ from dstop.footprint.inference.rank import inference_rank, kv_bytes_per_token
 from dstop.footprint.spec.layout import check_layout
 from dstop.footprint.spec.settle import settle
 from dstop.footprint.stages import stages_of
+from dstop.footprint.training.assumptions import training_assumptions
 from dstop.footprint.training.rank import training_rank
 from dstop.footprint.weights import checkpoint_bytes
 from dstop.model.footprint import Assumption, Footprint
@@ -41,9 +42,12 @@ def estimate(spec: Spec) -> Footprint:
         kv_bytes_per_token=0 if training else kv_bytes_per_token(settled, stages_of(settled)[chosen]),
         checkpoint_bytes=checkpoint_bytes(settled),
         assumptions=(
-            *(Assumption(subject="model", says=note, source="catalog") for note in settled.architecture.notes),
+            *(
+                Assumption(subject="model", says=note, source="catalog")
+                for note in settled.architecture.notes
+            ),
             *taken,
-            *(() if training else inference_assumptions(settled, ranks[chosen])),
+            *(training_assumptions if training else inference_assumptions)(settled, ranks[chosen]),
         ),
     )
 
