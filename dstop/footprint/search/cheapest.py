@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from dstop.footprint.catalog.hardware import servers
 from dstop.footprint.catalog.prices import price_of
 from dstop.footprint.cost import computed_in
-from dstop.footprint.search.layouts import layouts
 from dstop.footprint.search.trial import Trials
 from dstop.model.value import Value
 
@@ -84,7 +83,7 @@ def search(
         own: the user's prices.
         said: fields that somebody has set, which stay.
     """
-    trials = Trials(spec)
+    trials = Trials(spec, said)
     formats = _formats(spec, said)
     jobs = sorted(
         (
@@ -104,7 +103,7 @@ def search(
                 break  # what comes cannot be cheaper
             if weights is not None:
                 continue  # one answer leaves the weights as they are
-        one = _smallest(trials, gpu, weights, own, said)
+        one = _smallest(trials, gpu, weights, own)
         if one is not None:
             found.append((_rank(one, gpu, weights), one))
     found.sort(key=lambda pair: pair[0])
@@ -158,12 +157,10 @@ def _rank(found: Found, gpu: Gpu, weights: str | None) -> _Rank:
     return found.price is None, hour, found.count, _LOSSY[weights or "native"], gpu.short
 
 
-def _smallest(
-    trials: Trials, gpu: Gpu, weights: str | None, own: Mapping[str, float] | None, said: Collection[str]
-) -> Found | None:
+def _smallest(trials: Trials, gpu: Gpu, weights: str | None, own: Mapping[str, float] | None) -> Found | None:
     """Give the least intrusive layout on the fewest cards of a kind; None where no number of them does."""
     for count in _counts(trials.least_gpus(gpu, weights, MOST_GPUS)):
-        for layout in layouts(trials.spec, count, _together(gpu), said):
+        for layout in trials.layouts(count, _together(gpu)):
             fit = trials.fit(gpu, weights, layout)
             if fit is not None:
                 price = price_of(gpu, count, own, together=layout.parallel.tp)

@@ -9,11 +9,14 @@ from dstop.errors import PlanError
 from dstop.footprint.estimate import estimate
 from dstop.footprint.fit import on_card, verdict_of
 from dstop.footprint.pool import pool_headroom
+from dstop.footprint.search.layouts import layouts
 from dstop.footprint.spec.settle import SERVING, settle
 from dstop.footprint.spec.values import Parallel
 from dstop.model.footprint import Fit
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dstop.footprint.architecture.values import Architecture
     from dstop.footprint.catalog.values import Gpu
     from dstop.footprint.search.layouts import Layout
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 _SAFE = 0.7
 """Of what comes and goes on one GPU with the same tensor parallelism, any layout takes at least this: in a pipeline the
 first stage keeps as many micro-batches as there are stages, each of its share of the layers, which is the same."""
+_CLEARLY = 1.05
+"""Recomputing takes a little more where a stage has one layer alone: what is beyond by less is computed."""
 
 
 class Trials:
@@ -30,14 +35,25 @@ class Trials:
 
     Args:
         spec: what was asked.
+        said: fields that stay as they are.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, said: Collection[str]) -> None:
+        self._said = said
         self.spec = replace(spec, gpu=None, gpu_bytes=None)
         self.count = 0
         self._pooled = spec.phase == "inference" and settle(spec)[0].framework in SERVING
         self._known: dict[tuple[object, ...], Footprint | None] = {}
+        self._alones: dict[tuple[object, ...], Parts | None] = {}
+        self._layouts: dict[tuple[int, int], tuple[Layout, ...]] = {}
         self._body, self._experts = _shares(spec.architecture)
+
+    def layouts(self, gpus: int, together: int) -> tuple[Layout, ...]:
+        """Give the layouts of so many GPUs, the least intrusive first."""
+        key = (gpus, together)
+        if key not in self._layouts:
+            self._layouts[key] = layouts(self.spec, gpus, together, self._said)
+        return self._layouts[key]
 
     def laid_out(self, gpu: Gpu, weights: str | None, layout: Layout) -> Spec:
         """Give the spec of a trial on its card."""
@@ -53,7 +69,7 @@ class Trials:
 
     def fit(self, gpu: Gpu, weights: str | None, layout: Layout) -> Fit | None:
         """Hold a layout against a card; None where it does not fit up to the high end of its band."""
-        if self._cannot(gpu, weights, layout):
+        if self._cannot(gpu, weights, layout) or self._cannot_recomputed(gpu, weights, layout):
             return None
         footprint = self._footprint(weights, layout.parallel, layout.checkpointing)
         if footprint is None:
@@ -96,6 +112,13 @@ class Trials:
         passing = alone.activations_bytes + alone.logits_bytes if self.spec.phase == "training" else 0
         return static + _SAFE * passing > gpu.usable_bytes
 
+    def _cannot_recomputed(self, gpu: Gpu, weights: str | None, layout: Layout) -> bool:
+        """Whether the same layout is clearly beyond the card even where everything is computed again."""
+        if layout.checkpointing not in {"none", "selective"} or self.spec.phase == "inference":
+            return False
+        found = self._footprint(weights, layout.parallel, "full")
+        return found is None or max(rank.high_bytes for rank in found.ranks) > _CLEARLY * gpu.usable_bytes
+
     def _share(self, parallel: Parallel, *, sharded: bool) -> float:
         """Give the least share of the layers' weights that the largest rank holds: of all, and of the experts."""
         layers = len(self.spec.architecture.layers)
@@ -106,9 +129,12 @@ class Trials:
 
     def _alone(self, weights: str | None, tp: int, checkpointing: object) -> Parts | None:
         """Give the parts with this tensor parallelism and no other."""
-        parallel = Parallel(tp=tp, sequence_parallel=tp > 1 and self.spec.phase == "training")
-        found = self._footprint(weights, parallel, checkpointing)
-        return None if found is None else found.per_gpu.parts
+        key = (weights, tp, checkpointing)
+        if key not in self._alones:
+            parallel = Parallel(tp=tp, sequence_parallel=tp > 1 and self.spec.phase == "training")
+            found = self._footprint(weights, parallel, checkpointing)
+            self._alones[key] = None if found is None else found.per_gpu.parts
+        return self._alones[key]
 
     def _footprint(self, weights: str | None, parallel: Parallel, checkpointing: object) -> Footprint | None:
         """Give a footprint, computed once; None where the layout cannot be."""
