@@ -12,6 +12,7 @@ from dstop.cli import INTERRUPTED, terminal
 from dstop.cli.export_command import export
 from dstop.cli.options import explain, request_of, typed, watch_options
 from dstop.cli.plan_command import plan
+from dstop.cli.record_command import record, replay
 from dstop.cli.recorder_command import recorder
 from dstop.cli.snapshot_command import snapshot
 from dstop.cli.watching import watch
@@ -300,6 +301,8 @@ def doctor(sources: tuple[str, ...], **options: object) -> int:
 
 dstop.add_command(snapshot)
 dstop.add_command(recorder)
+dstop.add_command(record)
+dstop.add_command(replay)
 dstop.add_command(export)
 dstop.add_command(plan)
 

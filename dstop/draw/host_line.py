@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dstop.draw.bars import meter
 from dstop.draw.gpu_line import short_name
 from dstop.draw.line import cells, clean, fit_line, line_cells
+from dstop.draw.replay_label import labels
 from dstop.units import bytes_text, duration_text, percent_text
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ def host_line(frame: Frame, width: int) -> Line:
 
 
 def _machine(frame: Frame) -> Iterator[Line]:
-    if frame.sample.simulated is not None:
-        yield ((" SIMULATED ", "simulated"), (" ", ""))
+    label = labels(frame)
+    if label:
+        yield (*label, (" ", ""))
     yield ((f" {clean(frame.sample.host.name)} ", "title"),)
     cards = Counter(short_name(gpu.name) for gpu in frame.sample.gpus)
     if cards:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dstop.model.finding import Finding
     from dstop.model.guest import Guest, ProcessId
     from dstop.model.process import ProcessKey
+    from dstop.model.replay import Replay
     from dstop.model.sample import Sample
 
 
@@ -81,3 +82,5 @@ class Frame(Value):
     """What the live rules have found, the worst first."""
     cost: OwnCost | None = None
     problem: Problem | None = None
+    replay: Replay | None = None
+    """Where in a recording this is; None for what is so now."""

@@ -60,17 +60,29 @@ class Monitor:
         self._source = source
         self._now_ns = now_ns
         self._meter = meter or CostMeter()
+        self._capacity = capacity
+        self._hooks = guests
+        self._expectations = expectations
+        self._watched: frozenset[ProcessKey] = frozenset()
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as if nothing had been read: what comes next is compared with nothing before it.
+
+        For a source that jumps: what lies between two places of a recording has not happened at the jump. The thread
+        that steps calls it.
+        """
+        capacity = self._capacity
         self._gpus = GpuHistories(capacity)
         self._processes = ProcessHistories(capacity)
         self._examination = Examination(self._processes)
         self._throttle = ThrottleLog()
-        self._guests = _watch(guests, capacity)
-        self._expectations = expectations
+        self._guests = _watch(self._hooks, capacity)
         self._log: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._events: tuple[Event, ...] = ()
-        self._watched: frozenset[ProcessKey] = frozenset()
         self._last: Sample | None = None
         self._problem: Problem | None = None
+        self._drawn: tuple[Sample, Mapping[int, GpuHistory]] | None = None
 
     def step(self, *, patience_s: float = 0.5) -> Frame:
         """Read once and give the Frame; with a driver that is gone, the last sample and the problem.
@@ -111,6 +123,10 @@ class Monitor:
     def watch_process(self, keys: Iterable[ProcessKey]) -> None:
         """Carry the histories of these processes, and of no others, in the Frames to come."""
         self._watched = frozenset(keys)
+
+    def again(self) -> Frame | None:
+        """Give the newest frame with the histories that are watched by now; None before the first."""
+        return None if self._drawn is None else self._frame(*self._drawn)
 
     def own_cost(self) -> OwnCost | None:
         """Give what dstop took from the host since this was last asked."""
@@ -169,6 +185,7 @@ class Monitor:
             self._events = tuple(self._log)
 
     def _frame(self, sample: Sample, history: Mapping[int, GpuHistory]) -> Frame:
+        self._drawn = sample, history
         guests = self._guests
         watched = {ProcessId(key.pid, key.started_at_s) for key in self._watched}
         return Frame(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dstop.model.frame import Frame
+
 OVERVIEW_BINDINGS: tuple[tuple[str, str], ...] = (
     ("up,k", "move(-1)"),
     ("down,j", "move(1)"),
@@ -59,3 +64,24 @@ OVERVIEW_KEYS: tuple[tuple[str, str], ...] = (
     ("F2", "theme"),
 )
 """What the last line shows, the most wanted first."""
+
+REPLAY_KEYS: tuple[tuple[str, str], ...] = (
+    ("?", "help"),
+    ("q", "quit"),
+    ("p", "pause"),
+    ("[ ]", "10 s"),
+    ("{ }", "1 min"),
+    ("( )", "incident"),
+    ("+ -", "speed"),
+    ("^ $", "begin, end"),
+    ("/", "filter"),
+    ("Enter", "open"),
+    ("F", "findings"),
+    ("l", "log"),
+)
+"""The same during a replay."""
+
+
+def keys_for(frame: Frame) -> tuple[tuple[str, str], ...]:
+    """Give what the last line shows under a frame."""
+    return OVERVIEW_KEYS if frame.replay is None else REPLAY_KEYS

@@ -16,16 +16,18 @@ from dstop.monitor import Monitor
 from dstop.ui.poller import Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dstop.draw.look import Look
     from dstop.model.frame import Frame
     from dstop.model.guest import ProcessId
     from dstop.monitor.expectations import Expectations
+    from dstop.pytorch.incident.values import Incident
     from dstop.settings import Settings
     from dstop.sources import Source
     from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
+    from dstop.ui.poller import Steps
     from dstop.view.arrange import View
 
 QUICK_S = 0.15
@@ -63,14 +65,43 @@ def run_live(
     Raises:
         SourceError: when there is nothing to show.
     """
-    theme = theme_for(settings.theme, os.environ)
-    look = look_of(settings)
     interval_s = settings.interval_s
 
     def monitor() -> Monitor:
         return Monitor(make_source(), interval_s=interval_s, guests=guests, expectations=expectations)
 
-    poller = Poller(monitor, interval_s)
+    show_live(monitor, settings, view, hands=hands, guests=guests, open_pids=open_pids, save=save)
+
+
+def show_live(
+    make_monitor: Callable[[], Steps],
+    settings: Settings,
+    view: View,
+    *,
+    hands: Hands | None = None,
+    guests: Guests | None = None,
+    open_pids: Sequence[ProcessId] = (),
+    save: Callable[[Settings], None] | None = None,
+    incidents: Callable[[], Iterable[Incident]] | None = None,
+) -> None:
+    """Show the frames of a monitor, or of a recording, until the user leaves.
+
+    Args:
+        make_monitor: makes what gives them; called in the polling thread.
+        settings: what the user has configured.
+        view: what the table shows first.
+        hands: as for `run_live`, as are guests, open_pids and save.
+        guests: see there.
+        open_pids: see there.
+        save: see there.
+        incidents: gives past crashes; those of this machine unless given.
+
+    Raises:
+        DstopError: when there is nothing to show.
+    """
+    theme = theme_for(settings.theme, os.environ)
+    look = look_of(settings)
+    poller = Poller(make_monitor, settings.interval_s)
     poller.start()
     try:
         frame = poller.first_frame(QUICK_S)
@@ -95,6 +126,7 @@ def run_live(
                 open_processes=open_pids,
                 look=look,
                 save=save,
+                incidents=incidents,
             )
             app.run()
         if app.failure is not None:
@@ -124,7 +156,7 @@ def _without_tls() -> Iterator[None]:
 def _paint(frame: Frame, settings: Settings, view: View, theme: str, look: Look) -> None:
     from dstop.draw.overview import OverviewState, overview  # noqa: PLC0415 - after the poller has its start
     from dstop.draw.splash import painted  # noqa: PLC0415
-    from dstop.ui.keys import OVERVIEW_KEYS  # noqa: PLC0415
+    from dstop.ui.keys import keys_for  # noqa: PLC0415
     from dstop.view.arrange import arrange  # noqa: PLC0415
 
     width, height = os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1)
@@ -133,7 +165,7 @@ def _paint(frame: Frame, settings: Settings, view: View, theme: str, look: Look)
         sort=view.sort,
         reverse=view.reverse,
         columns=view.columns,
-        keys=OVERVIEW_KEYS,
+        keys=keys_for(frame),
         now_ns=time.time_ns(),
     )
     drawn = overview(frame, arrange(frame.sample, view), state, width=width, height=height, look=look)

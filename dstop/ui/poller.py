@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
 
     from dstop.model.frame import Frame
-    from dstop.monitor import Monitor
+    from dstop.model.process import ProcessKey
 
 
 LEAST_REST_S = 0.05
 """Between two readings of a driver that takes longer than the interval: others want to use it too."""
+
+
+class Steps(Protocol):
+    """What gives one frame after the other: a Monitor, or a Player, which takes one through a recording."""
+
+    interval_s: float
+
+    def step(self, *, patience_s: float = 0.5) -> Frame:
+        """Give the next frame."""
+        ...
+
+    def watch(self, fields: AbstractSet[str]) -> None:
+        """Have these costly fields in the frames to come."""
+        ...
+
+    def watch_process(self, keys: Iterable[ProcessKey]) -> None:
+        """Have the histories of these processes in the frames to come."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is read."""
+        ...
 
 
 class Poller:
@@ -24,9 +47,9 @@ class Poller:
     on an event, so that stopping and asking for a reading now are instant.
     """
 
-    def __init__(self, make_monitor: Callable[[], Monitor], interval_s: float) -> None:
+    def __init__(self, make_monitor: Callable[[], Steps], interval_s: float) -> None:
         self.interval_s = interval_s
-        self.monitor: Monitor | None = None
+        self.monitor: Steps | None = None
         self.paused = False
         self._make_monitor = make_monitor
         self._deliver: Callable[[Frame], object] | None = None
@@ -34,6 +57,7 @@ class Poller:
         self._first = threading.Event()
         self._wake = threading.Event()
         self._stop = False
+        self._once = False
         self._lock = threading.Lock()
         self._frame: Frame | None = None
         self._error: BaseException | None = None
@@ -64,8 +88,9 @@ class Poller:
         elif frame is not None:
             deliver(frame)
 
-    def poke(self) -> None:
-        """Read now."""
+    def poke(self, *, even_paused: bool = False) -> None:
+        """Read now; `even_paused`: once, also while frames stand still."""
+        self._once = self._once or even_paused
         self._wake.set()
 
     def stop(self) -> None:
@@ -82,7 +107,8 @@ class Poller:
                 monitor.close()
             due = time.monotonic()
             while not self._stop:
-                if not self.paused or self._frame is None:
+                if not self.paused or self._once or self._frame is None:
+                    self._once = False
                     self._hand_over(monitor.step())
                 # A steady beat: a reading that waited for a slow card does not put the next one off.
                 due = max(due + self.interval_s, time.monotonic() + LEAST_REST_S)

@@ -26,8 +26,12 @@ class FrameScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.canvas = LineView(id="canvas")
-        self.now_ns: Callable[[], int] = time.time_ns
-        """The wall clock, for the age of a problem."""
+        self.now_ns: Callable[[], int] = self._now_ns
+        """The clock of what is shown, for the age of a problem: the wall's, or the recording's."""
+
+    def _now_ns(self) -> int:
+        replay = self.frame.replay if self.frame is not None else None
+        return time.time_ns() if replay is None else replay.at_ns
 
     @property
     def dstop(self) -> Desk:

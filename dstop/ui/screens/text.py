@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from dstop.draw.host_line import problem_lines
-from dstop.draw.line import BLANK, fit_line
+from dstop.draw.line import BLANK, fit_line, line_cells
+from dstop.draw.replay_label import labels
 from dstop.draw.status_line import status_line
 from dstop.ui.screens.base import FrameScreen
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from textual.events import MouseScrollDown, MouseScrollUp
 
     from dstop.draw.line import Line
-
-_SIMULATED = " SIMULATED "
 
 
 class TextScreen(FrameScreen):
@@ -77,10 +76,10 @@ class TextScreen(FrameScreen):
         self.canvas.show([*head, *shown, status][-height:])
 
     def _title(self, width: int) -> Line:
-        """Say on every screen when figures are none of hardware."""
-        if self.frame is None or self.frame.sample.simulated is None or width < 2 * len(_SIMULATED):
-            return self.title_of(width)
-        return (*self.title_of(width - len(_SIMULATED)), (_SIMULATED, "simulated"))
+        """Say on every screen when figures are none of hardware, or of another day."""
+        spans = () if self.frame is None else labels(self.frame)
+        needed = line_cells(spans)
+        return self.title_of(width) if width < 2 * needed else (*self.title_of(width - needed), *spans)
 
     def action_back(self) -> None:
         """Return to what was there before."""

@@ -1,0 +1,119 @@
+"""`dstop record`: a monitor whose frames go into a file."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from dstop.units import bytes_text, duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dstop.monitor import Monitor
+    from dstop.sources.replay.writer import RecordingWriter
+
+FIRST_PATIENCE_S = 5.0
+
+
+def record_verb(path: str, options: Mapping[str, Any]) -> None:
+    """Record until SIGTERM, Ctrl-C, or for so many seconds; what was read by then is written.
+
+    Raises:
+        RecordingError: the file cannot be written, or is there already.
+        SourceError: there is no driver.
+    """
+    from dstop.sources.replay.writer import RecordingWriter  # noqa: PLC0415 - a verb loads what it needs
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    interval_s = options["interval"]
+    monitor = monitor_of(interval_s, demo=options["demo"], config=options["config"])
+    try:
+        writer = RecordingWriter(path, step_s=interval_s, append=options["append"])
+        try:
+            run(monitor, writer, stop.wait, interval_s=interval_s, seconds=options["seconds"])
+        finally:
+            writer.close()
+            _say(f"{writer.moments} steps, {bytes_text(writer.written_bytes)} in {path}")
+    finally:
+        monitor.close()
+
+
+def monitor_of(interval_s: float, *, demo: bool, config: str | None) -> Monitor:
+    """Give the monitor that is recorded: of this machine with its hooks, or of the demo."""
+    from dstop.cli.request import Request  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.cli.watching import expectations_of  # noqa: PLC0415 - as above
+    from dstop.monitor import Monitor  # noqa: PLC0415 - as above
+    from dstop.settings.load import load  # noqa: PLC0415 - as above
+
+    request = Request(settings=load(config, environ=os.environ, flags={}), face="record")
+    if demo:
+        from dstop.sources.demo.guests import DemoGuests  # noqa: PLC0415 - as above
+        from dstop.sources.demo.reach import DemoReach  # noqa: PLC0415 - as above
+        from dstop.sources.demo.source import DemoSource  # noqa: PLC0415 - as above
+
+        source = DemoSource()
+        hooks = DemoGuests(source)
+        expectations = expectations_of(request, hooks, DemoReach(source), at_once=True)
+        return Monitor(source, interval_s=interval_s, capacity=60, guests=hooks, expectations=expectations)
+    from dstop.cli.sources import open_source  # noqa: PLC0415 - as above
+    from dstop.pytorch.guests import LiveGuests  # noqa: PLC0415 - as above
+    from dstop.sources.procfs.reach import HostReach  # noqa: PLC0415 - as above
+
+    live = LiveGuests()
+    expected = expectations_of(request, live, HostReach())
+    return Monitor(
+        open_source(request), interval_s=interval_s, capacity=300, guests=live, expectations=expected
+    )
+
+
+def run(
+    monitor: Monitor,
+    writer: RecordingWriter,
+    wait: Callable[[float], bool],
+    *,
+    interval_s: float,
+    seconds: float | None = None,
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Step and write.
+
+    Args:
+        monitor: what is recorded.
+        writer: where to.
+        wait: waits so many seconds and says whether it is time to stop.
+        interval_s: seconds between two steps.
+        seconds: when to stop by itself.
+        say: told what is recorded, when it begins.
+
+    Raises:
+        SourceError: at the first reading, when there is no driver.
+        RecordingError: when nothing more can be written.
+    """
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    patience_s, due = FIRST_PATIENCE_S, time.monotonic()
+    while True:
+        frame = monitor.step(patience_s=patience_s)
+        writer.add(frame)
+        if writer.moments == 1:
+            cards = len(frame.sample.gpus)
+            until = "until Ctrl-C" if seconds is None else f"for {duration_text(seconds)}"
+            what = f"{cards} GPU{'s' if cards != 1 else ''} every {interval_s:g} s"
+            (say or _say)(f"recording {what} into {writer.path}, {until}")
+            patience_s = min(FIRST_PATIENCE_S, interval_s)
+        now = time.monotonic()
+        due = max(due + interval_s, now)
+        if due > end or wait(due - now):
+            return
+
+
+def _say(text: str) -> None:
+    words = "".join(char if char.isprintable() else "?" for char in text)
+    print(f"dstop record: {words}", file=sys.stderr, flush=True)  # noqa: T201 - said beside the file
