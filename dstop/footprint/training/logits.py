@@ -57,14 +57,14 @@ def logits_of(spec: Spec, stage: Stage, setting: Setting) -> Logits:
         most = 4 if _divided(spec, setting) else 3
         return Logits(forward=(element + copy + SINGLE) * cells, backward=most * SINGLE * cells, head=weight)
     if spec.framework == "hf":
-        stays, piece = 0.0, 3 * SINGLE * cells / CHUNKS
+        stays, forward, piece = 0.0, 2 * SINGLE * cells / CHUNKS, 3 * SINGLE * cells / CHUNKS
     else:
         stays = (element + (0 if spec.compile else SINGLE)) * cells
-        piece = (element if spec.compile else 2 * SINGLE) * cells / CHUNKS
+        forward = piece = (element if spec.compile else 2 * SINGLE) * cells / CHUNKS
     adding = max(
         piece + weight, 2 * weight
     )  # the head's gradient is a sum over pieces: two of it for a moment
-    return Logits(forward=stays + piece, backward=stays + adding, head=weight)
+    return Logits(forward=stays + forward, backward=stays + adding, head=weight)
 
 
 def _divided(spec: Spec, setting: Setting) -> bool:

@@ -94,8 +94,8 @@ def steps_foreach(spec: Spec) -> bool:
     """Whether the step is PyTorch's default, which works on lists of tensors, and not a fused one.
 
     Recipes on one GPU in plain PyTorch (torchtune, litgpt) and those that are compiled (torchtitan) ask for
-    `fused=True`; Megatron-LM and DeepSpeed have fused kernels of their own; scripts around transformers, and around
-    FSDP without compilation, take the default unless they say more. The band reaches to the other choice.
+    `fused=True`; Megatron-LM and DeepSpeed have fused kernels of their own; scripts around transformers, and those for
+    several GPUs that are not compiled, take the default unless they say more.
     """
-    plain = spec.framework == "pytorch" and spec.parallel.zero == 3 and not spec.compile  # noqa: PLR2004 - FSDP
+    plain = spec.framework == "pytorch" and spec.parallel.replicas > 1 and not spec.compile
     return spec.framework == "hf" or plain
