@@ -56,7 +56,8 @@ def causes_of(
     left = remainder - sum(cause.bytes for cause in measured)
     supposed = _supposed(known, left, parts) if (left > 0) == (remainder > 0) else []
     if not supposed and (left > 0) == (remainder > 0):
-        supposed = list(_larger_step(parts, left))
+        measured += _larger_step(parts, left)
+        left = remainder - sum(cause.bytes for cause in measured)
     explained = supposed[0].bytes if supposed else 0
     causes = sorted(measured, key=lambda cause: -abs(cause.bytes)) + supposed
     if not causes and remainder < 0:

@@ -146,8 +146,7 @@ def _known(
         raise PlanError(
             "whether it trains or serves is not known", fix="attach to it, or say it in [[footprint]]"
         )
-    if "lora" in fields:  # says the same, and more
-        fields.pop("trainable_fraction", None)
+    _one_word_on_adapters(fields)
     layout_of(fields, sources, witness, architecture)
     sources["model"] = origin
     spec = parse_spec({"model": name, **as_spec(fields)}, architecture=architecture)
@@ -179,6 +178,18 @@ def _known(
         hypotheses=supposed,
         reported=reported,
     )
+
+
+def _one_word_on_adapters(fields: dict[str, object]) -> None:
+    """Keep what says more of adapters: their modules, or the share of parameters that the hook has counted.
+
+    A command line that names no modules leaves them to a library's own choice, which differs from model to model.
+    """
+    lora = fields.get("lora")
+    if isinstance(lora, dict):
+        fields.pop(
+            "lora" if "targets" not in lora and "trainable_fraction" in fields else "trainable_fraction", None
+        )
 
 
 @lru_cache(maxsize=256)

@@ -112,8 +112,13 @@ def _launcher_pid(launch: int) -> int:
 
 
 def _command_line(world_size: int) -> tuple[str, ...]:
-    """Give the command line: FSDP over the whole model, or LoRA where that has no room."""
-    how = ("--fsdp", "full_shard") if world_size >= SHARDED_WORLD else ("--lora-rank", "64")
+    """Give the command line: FSDP over the whole model, or LoRA where that has no room.
+
+    The micro-batches are those that a footprint comes near the story's figures with.
+    """
+    sharded = world_size >= SHARDED_WORLD
+    adapters = ("--lora-rank", "64", "--lora-target-modules", "q_proj", "kv_b_proj")
+    how = ("--fsdp", "full_shard") if sharded else adapters
     return (
         "/opt/envs/sft/bin/python",
         "-u",
@@ -126,7 +131,7 @@ def _command_line(world_size: int) -> tuple[str, ...]:
         "--max-seq-len",
         "4096",
         "--micro-batch",
-        "2",
+        "3" if sharded else "1",
         "--gradient-checkpointing",
         "--empty-cache-every",
         str(FLUSH_STEPS),
