@@ -59,11 +59,6 @@ BY_FIELD = {
 }
 """What each field's formula comes to over NAMES, whose parts are powers of two."""
 
-TRAINING = pytest.mark.xfail(
-    strict=True, reason="dstop/footprint/training/rank.py does not count training yet"
-)
-"""Strict: these fail once training is counted and the bars hold, and the mark goes."""
-
 
 def points(*kinds: str) -> list[dict]:
     """Give the published points, of some classes or of all."""
@@ -128,8 +123,8 @@ def test_formulas_compute_what_their_field_says(name: str):
         (("kv",), 0.005, 0.02),
         (("weights", "checkpoint"), 0.01, 0.03),
         (("inference_peak",), 0.08, 0.25),
-        pytest.param(("static_training",), 0.03, 0.10, marks=TRAINING),
-        pytest.param(("training_peak",), 0.08, 0.25, marks=TRAINING),
+        (("static_training",), 0.03, 0.10),
+        (("training_peak",), 0.08, 0.25),
     ],
     ids=["kv", "weights and checkpoints", "inference peak", "static training", "training peak"],
 )
@@ -142,7 +137,7 @@ def test_bars_hold(kinds: tuple[str, ...], median: float, worst: float):
     assert summary.worst <= worst, listed(judged)
 
 
-@pytest.mark.parametrize("kind", ["inference_peak", pytest.param("training_peak", marks=TRAINING)])
+@pytest.mark.parametrize("kind", ["inference_peak", "training_peak"])
 def test_figures_are_within_the_band(kind: str):
     """At least nine in ten figures lie between low and high."""
     judged = outcomes(kind)

@@ -69,7 +69,7 @@ def test_peaks_of_a_step(name: str):
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_peaks_of_each_moment(name: str):
-    """Forward, backward and the optimizer's step are each within five percent: no moment is right by another's error."""
+    """Forward, backward and the optimizer's step are each within five percent: no error makes up for another."""
     said = _read(name)
     last = said["figures"]["steps"][-1]
     spec, _ = settle(parse_spec(said["spec"]))
