@@ -235,6 +235,8 @@ CASES |= {
 }
 HIDDEN = {
     "llama-bf16-hidden": replace(LL, loss="hidden", sequence=1024),
+    "gpt2-bf16-eager-hidden": replace(G2, loss="hidden", attention="eager"),
+    "gpt2-autocast-eager-hidden": replace(G2, **MIXED, loss="hidden", attention="eager"),
     "dsv3-experts-hidden": replace(V3E, loss="hidden", sequence=1024),
     "dsv2-experts-hidden": replace(V2E, loss="hidden", sequence=1024),
     "mixtral-hidden": Case("MixtralConfig", of.MIXTRAL, loss="hidden", sequence=1024),

@@ -12,6 +12,7 @@ from collections import Counter
 
 import torch
 from cases import CASES, HIDDEN
+from ranks import join
 from train import Run, without_padding
 
 OPERATION = re.compile(
@@ -47,6 +48,7 @@ def who(frames):
 
 def main(names):
     """Print what is alive at the peaks of each case."""
+    join()
     for name in names:
         run = Run((CASES | HIDDEN)[name])
         run.build()
