@@ -196,6 +196,8 @@ def _overlaid(data: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, 
         said = merged.get("lora")
         merged["lora"] = {**(said if isinstance(said, dict) else {}), "rank": options["lora"]}
         merged.setdefault("phase", "training")  # adapters are trained
+    if options["weights"] is not None and isinstance(merged.get("lora"), dict):
+        merged["lora"] = {**merged["lora"], "base": options["weights"]}  # what is below the adapters
     layout = {name: options[name] for name in _LAYOUT if options[name] is not None}
     if options["sequence_parallel"]:
         layout["sequence_parallel"] = True

@@ -46,7 +46,7 @@ def tier_lines(report: TierReport, width: int) -> list[Line]:
 def _end(end: TierEnd, width: int) -> Line:
     trained, served = end.training.per_gpu, end.inference.per_gpu
     return _row(
-        f"arithmetic, {count_text(end.parameters)}, {end.training.gpus} and {end.inference.gpus} GPUs",
+        f"arithmetic, {count_text(end.parameters)} (GPUs: {end.training.gpus}, {end.inference.gpus})",
         _range(trained.low_bytes, trained.high_bytes),
         _range(served.low_bytes, served.high_bytes),
         width,

@@ -22,6 +22,14 @@ OPTIMIZERS = {
     "lion": "Lion",
     "muon": "Muon",
 }
+FRAMEWORKS = {
+    "pytorch": "PyTorch",
+    "hf": "transformers",
+    "vllm": "vLLM",
+    "sglang": "SGLang",
+    "megatron": "Megatron-LM",
+    "deepspeed": "DeepSpeed",
+}
 _CHECKPOINTING = {
     "none": "no checkpointing",
     "selective": "selective checkpointing",
@@ -46,7 +54,7 @@ def layout_text(parallel: Parallel) -> str:
 
 def settings_text(spec: Spec) -> str:
     """Write the settings that decide about memory; the spec is settled."""
-    parts = [spec.framework or "", f"weights {spec.weights}"]
+    parts = [_framework(spec), f"weights {spec.weights}"]
     if spec.phase == "training":
         if spec.lora is not None:
             parts.append(f"LoRA rank {spec.lora.rank}")
@@ -58,6 +66,10 @@ def settings_text(spec: Spec) -> str:
         parts.append(f"KV cache {spec.kv_cache}")
     parts.append(f"{spec.attention} attention")
     return " · ".join(part for part in parts if part)
+
+
+def _framework(spec: Spec) -> str:
+    return FRAMEWORKS.get(spec.framework or "", spec.framework or "")
 
 
 def checkpointing_text(spec: Spec) -> str:
@@ -106,5 +118,5 @@ def _weights(spec: Spec) -> str:
 
 def _cache(spec: Spec, footprint: Footprint) -> str:
     if spec.gpu is not None and spec.framework in {"vllm", "sglang"}:
-        return f"{spec.framework}'s pool on {spec.gpu}"
+        return f"{_framework(spec)}'s pool on {spec.gpu}"
     return f"{spec.kv_cache}, {bytes_text(footprint.kv_bytes_per_token)} a token"
