@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.footprint.inference.assumptions import inference_assumptions
-from dstop.footprint.inference.rank import inference_rank, kv_bytes_per_token
 from dstop.footprint.spec.layout import check_layout
 from dstop.footprint.spec.settle import settle
 from dstop.footprint.stages import stages_of
-from dstop.footprint.training.assumptions import training_assumptions
-from dstop.footprint.training.rank import training_rank
 from dstop.footprint.weights import checkpoint_bytes
 from dstop.model.footprint import Assumption, Footprint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dstop.footprint.spec.values import Spec
-    from dstop.model.footprint import RankFootprint
+    from dstop.footprint.stages import Stage
+    from dstop.model.footprint import Phase, RankFootprint
 
 
 def estimate(spec: Spec) -> Footprint:
@@ -27,9 +26,9 @@ def estimate(spec: Spec) -> Footprint:
     """
     check_layout(spec)
     settled, taken = settle(spec)
-    training = settled.phase == "training"
-    of_stage = training_rank if training else inference_rank
-    ranks = tuple(of_stage(settled, stage) for stage in stages_of(settled))
+    of_stage, assumptions_of, cached = _of_phase(settled.phase)
+    stages = stages_of(settled)
+    ranks = tuple(of_stage(settled, stage) for stage in stages)
     chosen = _chosen(ranks, settled.parallel.stage)
     return Footprint(
         model=settled.architecture.name,
@@ -39,7 +38,7 @@ def estimate(spec: Spec) -> Footprint:
         ranks=ranks,
         chosen=chosen,
         gpus=settled.parallel.gpus,
-        kv_bytes_per_token=0 if training else kv_bytes_per_token(settled, stages_of(settled)[chosen]),
+        kv_bytes_per_token=cached(settled, stages[chosen]),
         checkpoint_bytes=checkpoint_bytes(settled),
         assumptions=(
             *(
@@ -47,9 +46,28 @@ def estimate(spec: Spec) -> Footprint:
                 for note in settled.architecture.notes
             ),
             *taken,
-            *(training_assumptions if training else inference_assumptions)(settled, ranks[chosen]),
+            *assumptions_of(settled, ranks[chosen]),
         ),
     )
+
+
+def _of_phase(
+    phase: Phase,
+) -> tuple[
+    Callable[[Spec, Stage], RankFootprint],
+    Callable[[Spec, RankFootprint], tuple[Assumption, ...]],
+    Callable[[Spec, Stage], float],
+]:
+    """Give what computes a rank, its assumptions and its cache a token; the other phase is not even loaded."""
+    if phase == "training":
+        from dstop.footprint.training.assumptions import training_assumptions  # noqa: PLC0415 - 15 ms of a start
+        from dstop.footprint.training.rank import training_rank  # noqa: PLC0415 - as above
+
+        return training_rank, training_assumptions, lambda *_: 0
+    from dstop.footprint.inference.assumptions import inference_assumptions  # noqa: PLC0415 - as above
+    from dstop.footprint.inference.rank import inference_rank, kv_bytes_per_token  # noqa: PLC0415 - as above
+
+    return inference_rank, inference_assumptions, kv_bytes_per_token
 
 
 def _chosen(ranks: tuple[RankFootprint, ...], stage: str | int) -> int:

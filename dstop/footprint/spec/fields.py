@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,8 @@ def refuse_unknown(data: Mapping[str, Any], known: Iterable[str], prefix: str = 
     for name in data:
         if name in names:
             continue
+        from difflib import get_close_matches  # noqa: PLC0415 - for a mistake alone
+
         near = get_close_matches(str(name), names, 1)
         fix = f"did you mean {prefix}{near[0]}?" if near else f"it may have {', '.join(names)}"
         raise PlanError(f"the spec has no field {prefix}{shown(name).strip(chr(39))}", fix=fix)
