@@ -148,6 +148,23 @@ CASES = {
         LL, weights="fp32", optimizer="adafactor", variant="transformers", sequence=64
     ),
     "llama-bf16-muon": replace(LL, optimizer="muon", sequence=64),
+    # few tokens and a wide vocabulary: the end of the backward pass is the peak
+    "llama-tied-momentum-short": Case(
+        "LlamaConfig", of.TIED, optimizer="sgd_momentum", batch=1, sequence=128
+    ),
+    "qwen2-fp32-tied-chunked": replace(
+        Q2, weights="fp32", optimizer="sgd_momentum", checkpointing=True, loss="chunked"
+    ),
+    "mixtral-tied-short": Case(
+        "MixtralConfig",
+        of.MIXTRAL | {"tie_word_embeddings": True, "vocab_size": 151936},
+        optimizer="sgd_momentum",
+        sequence=128,
+        note="even routing",
+    ),
+    "mixtral-checkpointing": Case(
+        "MixtralConfig", of.MIXTRAL, optimizer="sgd", checkpointing=True, loss="chunked", note="even routing"
+    ),
     # adapters and frozen parts
     "llama-bf16-lora": replace(LL, lora=LORA),
     "llama-wide-lora-all": replace(LW, lora={"rank": 32, "targets": LINEARS}, sequence=1024),
@@ -167,6 +184,8 @@ CASES = {
     "gpt2-bf16": G2,
     "gpt2-fp32": replace(G2, weights="fp32"),
     "gpt2-autocast": replace(G2, **MIXED),
+    "gpt2-bf16-eager": replace(G2, attention="eager"),
+    "gpt2-autocast-eager": replace(G2, **MIXED, attention="eager", sequence=1024),
     "gpt2-fp32-eager": replace(G2, weights="fp32", attention="eager"),
     "gpt2-bf16-checkpointing": replace(G2, checkpointing=True, batch=4, sequence=1024),
     "gpt2-autocast-momentum": replace(G2, **MIXED, optimizer="sgd_momentum", batch=4, sequence=256),
