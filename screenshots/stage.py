@@ -88,8 +88,9 @@ class HandFedPoller(Poller):
     def start(self) -> None:
         """Start nothing."""
 
-    def poke(self) -> None:
+    def poke(self, *, even_paused: bool = False) -> None:
         """Count how often somebody wanted a reading."""
+        del even_paused
         self.pokes += 1
 
     def stop(self) -> None:
