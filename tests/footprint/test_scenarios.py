@@ -1,8 +1,7 @@
-"""The three scenarios of the sizing guide, and the figures that the README gives for them."""
+"""The README's worked examples: each figure that it gives is what the arithmetic gives today."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,146 +9,97 @@ from pathlib import Path
 import pytest
 
 from dstop.footprint.catalog.hardware import find_gpu
-from dstop.footprint.catalog.prices import own_prices
-from dstop.footprint.catalog.tier_report import tier_report
-from dstop.footprint.catalog.tiers import find_tier
-from dstop.footprint.cost import cost_of
+from dstop.footprint.catalog.models import find_model
+from dstop.footprint.catalog.prices import price_of
+from dstop.footprint.catalog.tier_report import tier_spec
+from dstop.footprint.catalog.tiers import GB, find_tier
+from dstop.footprint.cost import cost_of, weights_read
 from dstop.footprint.estimate import estimate
-from dstop.footprint.fit import fits_of
+from dstop.footprint.fit import fits_of, on_card
 from dstop.footprint.spec.parse import parse_spec
 from dstop.footprint.spec.settle import settle
+from dstop.footprint.spec.values import Parallel
 from dstop.units import GIB
 
-HERE = Path(__file__).parent
-README = HERE.parents[1] / "README.md"
-GUIDE_USD_PER_HOUR, GUIDE_HOURS, GUIDE_USD = 12, 72, 864
-"""Of the second scenario: 4 cards, about $12 an hour, 72 hours, about $864."""
-QUERIES_PER_SECOND, SECONDS = 1000, 0.1
-"""Of the third: 1000 and more queries a second, each below 100 ms."""
-TOKENS = 512
-"""Of one query, prompt and answer: the guide names none."""
+SECTION = (Path(__file__).parents[2] / "README.md").read_text().split("### Three scenarios of the guide")[1]
 NEAR = 0.03
 
 
-def spec_of(name: str):
-    """Read a scenario, and settle what it leaves open."""
-    return settle(parse_spec(json.loads((HERE / "scenarios" / f"{name}.json").read_text("utf-8"))))[0]
-
-
-def fit_of(spec, gpu: str, own=None):
-    """Judge one card."""
-    (fit,) = fits_of(spec, [find_gpu(gpu)], own)
-    return fit
-
-
-def section() -> str:
-    """Give the README's section, with its lines joined."""
-    text = README.read_text("utf-8")
-    return " ".join(text.split("## What it should need", 1)[1].split("\n## ", 1)[0].split())
-
-
-def figure(pattern: str) -> float:
-    """Give a figure of the README's section; what the program says may drift from it by `NEAR` before it is told."""
-    found = re.search(pattern, section())
+def said(pattern):
+    """Give the number that the README has in a place."""
+    found = re.search(pattern, SECTION)
     assert found is not None, pattern
     return float(found[1].replace(",", ""))
 
 
-def test_adapters_of_a_7b_model_fit_the_workstation():
-    """Scenario 1: adapters on a 4-bit base leave room on an RTX 4090; training all parameters does not fit."""
-    spec = spec_of("prototype")
-    fit = fit_of(spec, "RTX 4090")
+def test_a_prototype_on_one_card():
+    """The small tier at both ends, Llama-3-8B served and its QLoRA, on one RTX 4090."""
+    tier, gpu = find_tier("deepseek-lite"), find_gpu("RTX 4090")
+    small = estimate(tier_spec(tier, "training", tier.low_parameters)).per_gpu
+    assert small.low_bytes / GB == pytest.approx(said(r"512 tokens: ([\d.]+) to"), rel=NEAR)
+    assert small.high_bytes / GB == pytest.approx(said(r"512 tokens: [\d.]+ to ([\d.]+) GB"), rel=NEAR)
+    asked = tier_spec(tier, "training")
+    large = estimate(asked).per_gpu
+    assert large.parts.total_bytes / GIB == pytest.approx(said(r"0\.5 B: ([\d.]+) GiB"), rel=NEAR)
+    assert large.low_bytes / GIB == pytest.approx(said(r"0\.5 B: [\d.]+ GiB \(([\d.]+) to"), rel=NEAR)
+    assert large.high_bytes / GIB == pytest.approx(
+        said(r"0\.5 B: [\d.]+ GiB \([\d.]+ to ([\d.]+)\)"), rel=NEAR
+    )
+    assert fits_of(asked, [gpu])[0].verdict == "tight"
+    assert gpu.usable_bytes / GIB == pytest.approx(said(r"of the ([\d.]+) GiB that the card"), rel=NEAR)
+
+    llama = find_model("llama-3-8b")
+    served = parse_spec({"sequence": 4096}, architecture=llama)
+    one = estimate(served).per_gpu.parts.total_bytes
+    assert one / GIB == pytest.approx(said(r"\(([\d.]+) GiB with one\)"), rel=NEAR)
+    assert fits_of(served, [gpu])[0].max_batch == said(r"bf16 with (\d+) sequences")
+    adapters = {
+        "phase": "training",
+        "lora": {"rank": 16, "base": "nf4"},
+        "checkpointing": "full",
+        "sequence": 2048,
+    }
+    trained = estimate(parse_spec(adapters, architecture=llama)).per_gpu.parts.total_bytes
+    assert trained / GIB == pytest.approx(said(r"QLoRA takes ([\d.]+) GiB"), rel=NEAR)
+
+
+def test_ten_billion_within_three_days():
+    """What four A100 hold, what 72 hours of them cost, and how many tokens that is."""
+    asked = tier_spec(find_tier("deepseek-pro"), "training")
+    (fit,) = fits_of(asked, [find_gpu("A100-80")], {"A100-80": 3.0})
+    rank = estimate(asked).per_gpu
     assert fit.verdict == "fits"
-    whole = replace(
-        spec,
-        lora=None,
-        weights="bf16",
-        gradients="bf16",
-        master_weights=True,
-        optimizer_state="fp32",
-        batch=1,
+    assert rank.parts.static_bytes / GIB == pytest.approx(said(r"parameter: ([\d.]+) GiB a card"), rel=NEAR)
+    assert rank.parts.total_bytes / GIB == pytest.approx(said(r"in all ([\d.]+) GiB"), rel=NEAR)
+    assert rank.low_bytes / GIB == pytest.approx(said(r"in all [\d.]+ GiB \(([\d.]+) to"), rel=NEAR)
+    assert rank.high_bytes / GIB == pytest.approx(said(r"in all [\d.]+ GiB \([\d.]+ to ([\d.]+)\)"), rel=NEAR)
+    cost = cost_of(settle(asked)[0], fit, hours=72)
+    assert cost.price == pytest.approx(said(r"72 h x \$12 is \$([\d.]+)\."))
+    assert cost.tokens / 1e9 == pytest.approx(said(r"that is ([\d.]+) B tokens"), rel=NEAR)
+    assert 200e9 / cost.tokens * 72 / 24 > 365  # over a year for twenty tokens a parameter
+    listed = price_of(find_gpu("A100-80"), 4)
+    assert listed.per_hour == pytest.approx(said(r"knows is \$([\d.]+) "), abs=0.01)
+
+
+def test_a_thousand_queries_a_second():
+    """What eight A100 hold of a 10 B model in INT8, and how fast they can read it at best."""
+    asked = replace(
+        tier_spec(find_tier("deepseek-pro"), "inference"),
+        weights="int8",
+        framework="vllm",
+        batch=64,
+        parallel=Parallel(dp=8),
     )
-    assert fit_of(whole, "RTX 4090").verdict == "does not fit"
-    total = estimate(spec).per_gpu.parts.total_bytes
-    assert figure(r"takes about ([\d.]+) GiB of an RTX 4090") == pytest.approx(total / GIB, rel=NEAR)
-
-
-def test_the_states_of_10_b_fit_four_cards():
-    """Scenario 2: 16 bytes a parameter over 4 cards are 37 GiB on each, and a micro-batch fits beside them."""
-    spec = spec_of("train-10b")
-    parts = estimate(spec).per_gpu.parts
-    assert spec.architecture.total_parameters == pytest.approx(10e9, rel=0.01)
-    assert parts.static_bytes == pytest.approx(160e9 / 4, rel=0.01)
-    assert fit_of(spec, "A100-80").fits
-    assert figure(r"([\d.]+) GiB of weights, gradients and Adam") == pytest.approx(
-        parts.static_bytes / GIB, rel=NEAR
-    )
-    assert figure(r"with full checkpointing about ([\d.]+) GiB") == pytest.approx(
-        parts.total_bytes / GIB, rel=NEAR
-    )
-
-
-def test_the_price_of_the_guide_is_72_times_12():
-    """Its $864 are its own figures multiplied; a public list asks more for four such cards."""
-    spec = spec_of("train-10b")
-    own = own_prices({"A100-80": GUIDE_USD_PER_HOUR / 4})
-    fit = fit_of(spec, "A100-80", own)
-    assert cost_of(spec, fit, hours=GUIDE_HOURS).price == GUIDE_USD
-    listed = fit_of(spec, "A100-80").price_per_hour
-    assert listed is not None
-    assert listed > GUIDE_USD_PER_HOUR
-    assert f"${listed:.2f}" in section()
-
-
-def test_72_hours_are_a_fine_tune():
-    """4 cards at 40 % of 312 TFLOPS do 1.29e20 operations: 2.2 B tokens of 10 B parameters, 1.6 B recomputed."""
-    spec = spec_of("train-10b")
-    fit = fit_of(spec, "A100-80")
-    recomputed = cost_of(spec, fit, hours=GUIDE_HOURS).tokens
-    once = cost_of(replace(spec, checkpointing="none"), fit, hours=GUIDE_HOURS).tokens
-    done = 4 * 312e12 * 0.4 * GUIDE_HOURS * 3600
-    assert done == pytest.approx(1.29e20, rel=0.01)
-    assert once == pytest.approx(done / 6e10, rel=0.02)
-    assert recomputed == pytest.approx(done / 8e10, rel=0.02)
-    assert f"{once / 1e9:.1f} B tokens" in section()
-    assert f"{recomputed / 1e9:.1f} B" in section()
-
-
-def test_memory_is_not_what_limits_the_service():
-    """Scenario 3: 1000 queries a second of 0.1 s are 100 at once (Little); eight cards hold twenty times as many."""
-    spec = spec_of("serve-int8")
-    footprint = estimate(spec)
-    pool = footprint.per_gpu.parts.kv_cache_bytes
-    held = int(pool / (footprint.kv_bytes_per_token * TOKENS)) * spec.parallel.dp
-    assert held > QUERIES_PER_SECOND * SECONDS
-    assert footprint.kv_bytes_per_token == 491_520
-    weights = footprint.per_gpu.parts.weights_bytes
-    assert figure(r"([\d.]+) GiB of INT8 weights") == pytest.approx(weights / GIB, rel=NEAR)
-    assert figure(r"about ([\d,]+) such queries") == pytest.approx(held, rel=NEAR)
-
-
-def test_bandwidth_bounds_the_answers():
-    """With 13 queries on a card each step reads weights and cache: so many tokens in 100 ms, the prompt for free."""
-    spec = replace(spec_of("serve-int8"), batch=13, sequence=TOKENS)
-    speed = cost_of(spec, fit_of(spec, "A100-80"), hours=1).tokens_per_second
-    assert speed is not None
-    each = speed / (spec.batch * spec.parallel.dp) * SECONDS
-    assert f"at most {int(each)} tokens" in section()
-
-
-def test_the_readme_gives_the_bytes_that_the_guide_implies():
-    """12.8 and 6 bytes a parameter, against the 16 of mixed-precision AdamW."""
-    for name in ("pro", "enterprise"):
-        report = tier_report(find_tier(name))
-        assert f"{report.ends[-1].implied_bytes_per_parameter:.1f}" in section()
-        assert report.contradictions
-
-
-def test_the_example_is_what_the_program_says():
-    """DeepSeek-V3 under vLLM on eight H200: the README shows the output as it was, and its total is still so."""
-    gpu = find_gpu("H200")
-    spec = parse_spec({"model": "deepseek-v3", "framework": "vllm", "gpu": gpu.short, "parallel": {"tp": 8}})
-    footprint = estimate(spec)
-    total = footprint.per_gpu.parts.total_bytes
-    assert figure(r"each GPU (\d+)G") == pytest.approx(total / GIB, rel=NEAR)
-    assert f"{footprint.kv_bytes_per_token:,.0f} bytes of cache a token" in section()
+    gpu = find_gpu("A100-80")
+    parts = estimate(on_card(asked, gpu)).per_gpu.parts
+    assert parts.weights_bytes / GIB == pytest.approx(said(r"INT8 is ([\d.]+) GiB"), rel=NEAR)
+    assert parts.kv_cache_bytes / GIB == pytest.approx(said(r"pool of ([\d.]+) GiB"), rel=NEAR)
+    (fit,) = fits_of(asked, [gpu])
+    assert fit.max_batch == pytest.approx(said(r"holds (\d+) sequences"), rel=NEAR)
+    alone = estimate(asked).per_gpu.parts
+    read = alone.weights_bytes * weights_read(asked.architecture, 64) + alone.kv_cache_bytes
+    assert read / GB == pytest.approx(said(r"at least ([\d.]+) GB a step"), rel=NEAR)
+    assert read / (gpu.bandwidth_gb_s * GB) * 1e3 == pytest.approx(said(r"step: ([\d.]+) ms"), rel=NEAR)
+    speed = cost_of(settle(asked)[0], fit, hours=1).tokens_per_second
+    assert speed == pytest.approx(said(r"([\d,]+) tokens a second on eight"), rel=NEAR)
+    assert speed / 1000 == pytest.approx(said(r"queries a second (\d+) tokens each"), rel=NEAR)
