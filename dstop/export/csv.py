@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dstop.model.process import GpuProcess
+    from dstop.model.replay import Replay
     from dstop.model.sample import Sample
 
 GPU_COLUMNS = (
@@ -45,6 +46,7 @@ GPU_COLUMNS = (
     "stale_s",
     "fault",
     "simulated",
+    "replay",
 )
 PROCESS_COLUMNS = (
     "taken_at_ns",
@@ -77,6 +79,7 @@ PROCESS_COLUMNS = (
     "expected_low_bytes",
     "expected_high_bytes",
     "remainder_bytes",
+    "replay",
 )
 
 _FORMULA = frozenset("=+-@|\uff1d\uff0b\uff0d\uff20")
@@ -93,15 +96,15 @@ def process_header() -> str:
     return _line(PROCESS_COLUMNS)
 
 
-def gpu_lines(sample: Sample) -> str:
-    """Give one line per GPU; a cell is empty where nothing is known."""
+def gpu_lines(sample: Sample, replay: Replay | None = None) -> str:
+    """Give one line per GPU; a cell is empty where nothing is known. `replay`: where in a recording it is."""
     rows = (gpu_object(gpu, sample.processes) for gpu in sample.gpus)
-    return _lines(sample, rows, GPU_COLUMNS)
+    return _lines(sample, rows, GPU_COLUMNS, replay)
 
 
-def process_lines(sample: Sample) -> str:
-    """Give one line per process and GPU; a cell is empty where nothing is known."""
-    return _lines(sample, map(_process_cells, sample.processes), PROCESS_COLUMNS)
+def process_lines(sample: Sample, replay: Replay | None = None) -> str:
+    """Give one line per process and GPU; a cell is empty where nothing is known. `replay`: as for a GPU."""
+    return _lines(sample, map(_process_cells, sample.processes), PROCESS_COLUMNS, replay)
 
 
 def _process_cells(row: GpuProcess) -> Mapping[str, object]:
@@ -120,11 +123,14 @@ def _process_cells(row: GpuProcess) -> Mapping[str, object]:
     }
 
 
-def _lines(sample: Sample, rows: Iterable[Mapping[str, object]], columns: tuple[str, ...]) -> str:
+def _lines(
+    sample: Sample, rows: Iterable[Mapping[str, object]], columns: tuple[str, ...], replay: Replay | None
+) -> str:
     common = {
         "taken_at_ns": sample.taken_at_ns,
         "host": sample.host.name,
         "simulated": sample.simulated,
+        "replay": None if replay is None else replay.label,
     }
     return "".join(_line({**row, **common}[column] for column in columns) for row in rows)
 

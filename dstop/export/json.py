@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dstop.model.frame import Problem
     from dstop.model.host import Host
     from dstop.model.process import GpuProcess
+    from dstop.model.replay import Replay
     from dstop.model.sample import Sample
 
 SCHEMA = 1
@@ -31,7 +32,11 @@ _OF_HOST = {
 
 
 def sample_object(
-    sample: Sample, *, problem: Problem | None = None, findings: Iterable[Finding] = ()
+    sample: Sample,
+    *,
+    problem: Problem | None = None,
+    findings: Iterable[Finding] = (),
+    replay: Replay | None = None,
 ) -> dict[str, Any]:
     """Give the sample in the shape of the contract.
 
@@ -39,6 +44,7 @@ def sample_object(
         sample: the newest there is.
         problem: why nothing can be read now, when the driver has gone.
         findings: what the live rules say of it, the worst first.
+        replay: where in a recording it is; None for what is so now.
     """
     fault = {gpu.index: gpu.fault for gpu in sample.gpus}
     on_gpu: dict[int, list[GpuProcess]] = {}
@@ -67,13 +73,30 @@ def sample_object(
         "problem": None
         if problem is None
         else {"message": clean(problem.message), "fix": problem.fix, "since_ns": problem.since_ns},
+        "replay": None if replay is None else _replay_object(replay),
         "unavailable": {key: why for key, value in top.items() if value is None},
     }
 
 
-def sample_line(sample: Sample, *, problem: Problem | None = None, findings: Iterable[Finding] = ()) -> bytes:
+def sample_line(
+    sample: Sample,
+    *,
+    problem: Problem | None = None,
+    findings: Iterable[Finding] = (),
+    replay: Replay | None = None,
+) -> bytes:
     """Give the sample as one line of UTF-8, for `--json` and for newline-delimited JSON."""
-    return encoded(sample_object(sample, problem=problem, findings=findings))
+    return encoded(sample_object(sample, problem=problem, findings=findings, replay=replay))
+
+
+def _replay_object(replay: Replay) -> dict[str, Any]:
+    return {
+        "label": replay.label,
+        "at_ns": replay.at_ns,
+        "begin_ns": replay.begin_ns,
+        "end_ns": replay.end_ns,
+        "notice": replay.notice,
+    }
 
 
 def _finding_objects(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -46,13 +46,15 @@ class MetricsApp:
         if self._gate is not None and not self._gate.lets_in(environ.get("HTTP_AUTHORIZATION")):
             challenge = ("WWW-Authenticate", 'Basic realm="dstop", charset="UTF-8"')
             return _say(start_response, "401 Unauthorized", b"a name and a password are needed\n", challenge)
-        path, asks = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD") == "GET"
-        if path in {"", "/"} and asks:
+        if environ.get("REQUEST_METHOD") != "GET":
+            return _say(start_response, "405 Method Not Allowed", b"there is only GET\n", ("Allow", "GET"))
+        path = environ.get("PATH_INFO", "")
+        if path in {"", "/"}:
             return _say(start_response, "200 OK", _WELCOME)
         if path.rstrip("/") != PATH:
             return _say(start_response, "404 Not Found", _WELCOME)
         try:
-            written = self._written(environ) if asks else None
+            written = self._written(environ)
             if written is None:
                 return self._library(environ, start_response)  # type: ignore[no-any-return]
         except SourceError as error:
