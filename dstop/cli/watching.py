@@ -88,5 +88,5 @@ def expectations_of(
         of_user=request.settings.footprint,
         tier=request.tier,
         patience_s=0.0 if live else ONE_SAMPLE_S,
-        defer=1 if live and not at_once else 0,
+        defer=1 if live else 0,
     )

@@ -34,8 +34,8 @@ _MODELS = (
 _TRAINERS = {"deepspeed": "deepspeed", "megatron": "megatron"}
 _INFERS = ("generate", "infer", "inference", "serve", "chat", "eval", "predict", "benchmark")
 _UNREAD = {
-    "llama.cpp": "its model is a GGUF file, whose header only dstop plan reads",
-    "ollama": "its model is a GGUF file, whose header only dstop plan reads",
+    "llama.cpp": "its model is a GGUF file, whose header is not read",
+    "ollama": "its model is a GGUF file, whose header is not read",
     "tensorrt-llm": "what TensorRT-LLM takes is decided when its engine is built",
     "triton": "what Triton takes stands in its model repository",
     "comfyui": "what it holds changes with every workflow",

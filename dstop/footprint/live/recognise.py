@@ -32,6 +32,8 @@ _STEP = ("activations", "logits")
 _SERVED = ("kv_cache", "activations", "logits")
 _ENGINES = frozenset({"vllm", "sglang"})
 _LONGEST_REASON = 200
+_LEAST_CARD_BYTES = 1 << 30
+"""A driver that says less of a card's memory does not know it: an engine's share of nothing is no budget."""
 
 
 def recognise(witness: Witness, of_user: Sequence[Clues] = ()) -> Known | str:
@@ -150,7 +152,7 @@ def _known(
     layout_of(fields, sources, witness, architecture)
     sources["model"] = origin
     spec = parse_spec({"model": name, **as_spec(fields)}, architecture=architecture)
-    if witness.gpu_bytes is not None and spec.gpu_bytes is None:
+    if (witness.gpu_bytes or 0) >= _LEAST_CARD_BYTES and spec.gpu_bytes is None:
         spec = replace(spec, gpu_bytes=witness.gpu_bytes)
         sources["gpu"] = "driver"
     spec, taken = settle(spec)

@@ -16,14 +16,6 @@ from dstop.testing import make_allocator
 from dstop.units import GIB, MIB
 
 FACTS = ProcessFacts(pid=4242)
-V2_LITE = {
-    "architectures": ["DeepseekV2ForCausalLM"], "model_type": "deepseek_v2", "hidden_size": 2048,
-    "intermediate_size": 10944, "moe_intermediate_size": 1408, "num_hidden_layers": 27, "num_attention_heads": 16,
-    "num_key_value_heads": 16, "kv_lora_rank": 512, "q_lora_rank": None, "qk_nope_head_dim": 128,
-    "qk_rope_head_dim": 64, "v_head_dim": 128, "n_routed_experts": 64, "n_shared_experts": 2, "num_experts_per_tok": 6,
-    "first_k_dense_replace": 1, "moe_layer_freq": 1, "vocab_size": 102400, "max_position_embeddings": 163840,
-    "hidden_act": "silu", "tie_word_embeddings": False, "torch_dtype": "bfloat16",
-}  # fmt: skip
 
 
 def _row(live, **values):
@@ -34,7 +26,7 @@ def _row(live, **values):
 def generating(build):
     """Give a Hugging Face generation of DeepSeek-V2-Lite whose batch and length the user has said."""
     said = Clues(rung="user", fields={"phase": "inference", "framework": "hf", "batch": 8, "sequence": 32768})
-    witness = build.witness("python", "chat.py", "--model", "/models/llama", read=build.files(V2_LITE))
+    witness = build.witness("python", "chat.py", "--model", "/models/llama", read=build.files(build.v2_lite))
     return recognise(witness, [said])
 
 
