@@ -47,6 +47,7 @@ def plan_lines(plan: Plan, width: int, *, every: bool = False) -> list[Line]:
         lines += [BLANK, heading("each pipeline stage", width), *stage_lines(footprint, width)]
     if plan.fits:
         lines += [BLANK, heading("which cards hold it", width), *card_lines(plan.fits, width)]
+        lines += _card_notes(plan, width)
     if plan.searched is not None:
         lines += [BLANK, heading("the cheapest that fits", width), *search_lines(plan.searched, width)]
     if plan.costs is not None:
@@ -55,6 +56,19 @@ def plan_lines(plan: Plan, width: int, *, every: bool = False) -> list[Line]:
         lines += [BLANK, *tier_lines(plan.tier, width)]
     lines += [BLANK, *assumption_lines(footprint.assumptions, width, every=every)]
     return [fit_line(line, width) for line in lines]
+
+
+def _card_notes(plan: Plan, width: int) -> list[Line]:
+    """Say what the verdicts of an engine mean, and whose prices they are."""
+    lines: list[Line] = []
+    if plan.spec.phase == "inference" and plan.spec.framework in {"vllm", "sglang"}:
+        many = f"all {plan.spec.batch:,} sequences" if plan.spec.batch > 1 else "the sequence"
+        text = f"an engine fills its pool: fits holds {many} at once with room to err, tight at least one"
+        lines += sentence_lines(text, width, "dim")
+    if any(fit.price_per_hour is not None for fit in plan.fits):
+        text = "$/h: the cheapest dated list price of whole servers, or your own (--price GPU=USD)"
+        lines += sentence_lines(text, width, "dim")
+    return lines
 
 
 def rank_lines(plan: Plan, width: int) -> list[Line]:

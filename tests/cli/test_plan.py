@@ -342,3 +342,34 @@ def test_a_plan_needs_neither_torch_nor_textual_nor_numpy(files):
             cwd=Path(__file__).parents[2],
         )
         assert found.returncode == 0, found.stderr.decode()
+
+
+def test_a_sequence_beyond_the_models_positions_is_said(dstop, files):
+    """It is computed, for ropes can be stretched, and stands among the assumptions."""
+    told = _json(dstop("plan", str(files / "tiny"), "-s", "4096", "--json"))
+    assert any(each.startswith("sequence") and "2,048 positions" in each for each in told["assumptions"])
+    told = _json(dstop("plan", str(files / "tiny"), "-s", "2048", "--json"))
+    assert not any("positions" in each for each in told["assumptions"])
+
+
+def test_training_says_nothing_of_a_cache(dstop, files):
+    """Assumptions are about what was computed."""
+    told = _json(dstop("plan", str(files / "tiny"), "--training", "--json"))
+    assert not any(each.startswith("kv_cache") for each in told["assumptions"])
+
+
+def test_the_format_below_adapters_is_typed_once(dstop, files):
+    """--lora with --weights nf4 is QLoRA: four bits are below the adapters."""
+    told = _json(dstop("plan", str(files / "tiny"), "--lora", "8", "--weights", "nf4", "--json"))
+    plain = _json(dstop("plan", str(files / "tiny"), "--lora", "8", "--json"))
+    assert told["spec"]["lora"]["base"] == "nf4"
+    assert told["per_gpu"]["weights_bytes"] < plain["per_gpu"]["weights_bytes"]
+
+
+def test_prices_of_the_configuration_file(dstop, files):
+    """[prices] of the file is used, and --price wins over it."""
+    path = files / "dstop.toml"
+    path.write_text('[prices]\n"A100-80" = 1.5\n')
+    words = ["plan", str(files / "tiny"), "-g", "A100-80", "--config", str(path), "--json"]
+    assert _json(dstop(*words))["fits"][0]["price_per_hour"] == 1.5
+    assert _json(dstop(*words, "--price", "a100=2"))["fits"][0]["price_per_hour"] == 2

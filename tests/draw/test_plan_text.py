@@ -99,7 +99,7 @@ def test_assumptions_are_few_unless_all_are_asked_for(plans):
     """--all draws each with its source."""
     plan = plans["pipeline"]
     few, every = plan_lines(plan, 100), plan_lines(plan, 100, every=True)
-    text = "\n".join(plain(line) for line in every)
+    text = " ".join(" ".join(plain(line) for line in every).split())
     for each in plan.footprint.assumptions:
         assert f"({each.source})" in text
     assert len(few) < len(every)

@@ -31,14 +31,16 @@ def price_of(
         gpu: of the catalog.
         count: cards in all, at least 1.
         own: names of cards or instances -> US dollars an hour, as `own_prices` gives them.
-        together: cards that must be in one instance: the degree of tensor parallelism.
+        together: cards that should be in one instance: the degree of tensor parallelism. Where no instance has as
+            many, the largest are joined.
     """
     own = own or {}
-    together = max(together, min(count, 2))
     if gpu.short in own:
         return Price(per_hour=own[gpu.short] * count, source=f"your price of one {gpu.short}")
-    servers = (server for server in servers_with(gpu.short) if server.count >= together)
-    rented = (_rented(server, count, own) for server in servers)
+    known = servers_with(gpu.short)
+    together = min(together, max((server.count for server in known), default=1))
+    together = max(together, min(count, 2))
+    rented = (_rented(server, count, own) for server in known if server.count >= together)
     offers = [offer for offer in rented if offer is not None]
     return min(offers, key=lambda offer: offer.per_hour, default=None)
 

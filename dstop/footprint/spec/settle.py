@@ -66,9 +66,15 @@ def settle(spec: Spec) -> tuple[Spec, tuple[Assumption, ...]]:
     positions = spec.architecture.positions
     length = min(TRAINING_SEQUENCE, positions) if positions else TRAINING_SEQUENCE
     take("sequence", spec.max_model_len or length, f"{spec.max_model_len or length} tokens a sequence")
+    if positions and (spec.sequence or 0) > positions:
+        says = f"{spec.sequence:,} tokens, more than the {positions:,} positions of the model"
+        taken.append(Assumption(subject="sequence", says=says, source="config"))
     framework = str(changes.get("framework") or spec.framework)
     cache = _cache(spec, framework)
-    take("kv_cache", cache, f"keys and values are cached in {cache}")
+    if not training:
+        take("kv_cache", cache, f"keys and values are cached in {cache}")
+    elif spec.kv_cache is None:
+        changes["kv_cache"] = cache  # training caches nothing: there is nothing to say
     if spec.kv_cache == "fp8" and cache == "fp8_ds_mla":
         changes["kv_cache"] = cache  # vLLM's name for 8 bits where attention is sparse
     if training:

@@ -73,3 +73,12 @@ def test_a_price_of_something_unknown_is_refused():
     """A misspelt card would be a price that is silently not used."""
     with pytest.raises(PlanError, match="did you mean"):
         own_prices({"A100-81": 1.0})
+
+
+def test_what_tensor_parallelism_joins_is_in_one_instance():
+    """Four cards under TP 4 are no four instances of one card; TP 16 joins the largest that there are."""
+    gpu = find_gpu("L4")
+    single = find_server("g6.xlarge").price.per_hour
+    assert price_of(gpu, 4, together=4).per_hour > 4 * single
+    assert price_of(gpu, 2).per_hour > 2 * single
+    assert price_of(find_gpu("H100-80"), 16, together=16) == price_of(find_gpu("H100-80"), 16, together=8)
