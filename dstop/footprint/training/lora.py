@@ -10,6 +10,8 @@ from dstop.footprint.sharding import held
 from dstop.footprint.training.setting import SINGLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dstop.footprint.architecture.values import Layer, Tensor
     from dstop.footprint.spec.values import Spec
     from dstop.footprint.training.setting import Setting
@@ -29,14 +31,13 @@ def check_lora(spec: Spec) -> None:
         return
     if spec.lora.rank < 1:
         raise PlanError(f"lora.rank: {spec.lora.rank} is no rank", fix="such as 16")
-    names = {
-        _short(tensor) for layer in set_of(spec) for tensor in layer.tensors if len(tensor.shape) > 1
-    } | {"lm_head", "embed_tokens"}
+    names = {_short(tensor) for layer in set_of(spec) for tensor in layer.tensors if len(tensor.shape) > 1}
+    names |= {_short(tensor) for tensor in spec.architecture.output if tensor.role == "head"}
     for name in spec.lora.targets:
         if name != ALL and name not in names:
             raise PlanError(
                 f"lora.targets: {spec.architecture.name} has no {name!r}",
-                fix=f"use {ALL}, or some of {', '.join(sorted(names - {'lm_head', 'embed_tokens'}))}",
+                fix=f"use {ALL}, or some of {', '.join(sorted(names))}",
             )
 
 
@@ -58,11 +59,23 @@ def adapted(layer: Layer, spec: Spec) -> tuple[Tensor, ...]:
     )
 
 
+def head_adapter(tensors: Iterable[Tensor], spec: Spec) -> int:
+    """Give the parameters of the head's adapter, where it is a target."""
+    targets = spec.lora.targets if spec.lora is not None else ()
+    return _pairs((tensor for tensor in tensors if tensor.role == "head" and _short(tensor) in targets), spec)
+
+
 def adapter_parameters(layer: Layer, spec: Spec) -> int:
     """Give the parameters of the adapters of one layer on one rank: rank x (in + out) for each matrix."""
+    return _pairs(adapted(layer, spec), spec)
+
+
+def _pairs(tensors: Iterable[Tensor], spec: Spec) -> int:
     rank = spec.lora.rank if spec.lora is not None else 0
     total = 0
-    for tensor in adapted(layer, spec):
+    for tensor in tensors:
+        if len(tensor.shape) == 1:
+            continue
         count, shape = held(tensor, spec.parallel)
         total += count * rank * (shape[0] + shape[1])
     return total

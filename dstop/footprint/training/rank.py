@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.footprint.training.band import band_of
-from dstop.footprint.training.lora import check_lora
 from dstop.footprint.training.overheads import outside, slack
 from dstop.footprint.training.peak import peak_of
-from dstop.footprint.training.recompute import check_recompute
+from dstop.footprint.training.refuse import check_training
 from dstop.footprint.training.states import states_of
 from dstop.model.footprint import Parts, RankFootprint
 
@@ -25,8 +24,7 @@ def training_rank(spec: Spec, stage: Stage) -> RankFootprint:
     Raises:
         PlanError: an optimizer, a target of adapters or a recomputed module is not known, or the model has not got it.
     """
-    check_recompute(spec)
-    check_lora(spec)
+    check_training(spec)
     states = states_of(spec, stage)
     peak = peak_of(spec, stage, states)
     parts = _parts(spec, states, peak)

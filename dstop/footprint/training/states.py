@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dstop.footprint.formats import element_bytes
 from dstop.footprint.scheme import scheme_of
 from dstop.footprint.sharding import held
-from dstop.footprint.training.lora import adapter_element, adapter_parameters
+from dstop.footprint.training.lora import adapter_element, adapter_parameters, head_adapter
 from dstop.footprint.training.optimizers import optimizer_of
 from dstop.footprint.training.setting import SINGLE, weights_type
 from dstop.model.value import Value
@@ -64,6 +64,7 @@ def states_of(spec: Spec, stage: Stage) -> States:
     adapters = 0.0
     if spec.lora is not None:
         adapters = float(sum(many * adapter_parameters(layer, spec) for layer, many in stage.alike))
+        adapters += head_adapter(stage.around(spec.architecture), spec)
     parallel = spec.parallel
     gradient, master, moment = _elements(spec, state)
     sums = {"weights": 0.0, "gradients": 0.0, "optimizer": 0.0, "trained": 0.0, "whole": 0.0}
