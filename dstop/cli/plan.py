@@ -131,7 +131,10 @@ def _answer(asked: Asked, options: Mapping[str, Any], own: Mapping[str, float]) 
 
         searched = search(asked.spec, cards, own, asked.said)
     if any(options[name] is not None for name in ("hours", "tokens", "mfu")):
-        costs = _costs(settled, [fit for fit in fits if fit.fits], options)
+        runs = [(settled, fit) for fit in fits if fit.fits]
+        if searched is not None:  # what was found is what would be run
+            runs = [(settle(found.spec)[0], found.fit) for found in searched.found]
+        costs = _costs(runs, options)
     if asked.tier is not None:
         from dstop.footprint.catalog.tier_report import tier_report  # noqa: PLC0415 - as above
 
@@ -139,12 +142,12 @@ def _answer(asked: Asked, options: Mapping[str, Any], own: Mapping[str, float]) 
     return Plan(spec=settled, footprint=footprint, fits=fits, searched=searched, costs=costs, tier=tier)
 
 
-def _costs(spec: Spec, fits: Sequence[Fit], options: Mapping[str, Any]) -> tuple[Cost, ...]:
+def _costs(runs: Sequence[tuple[Spec, Fit]], options: Mapping[str, Any]) -> tuple[Cost, ...]:
     from dstop.footprint.cost import cost_of, parse_tokens  # noqa: PLC0415 - a verb loads what it needs
 
     tokens = None if options["tokens"] is None else parse_tokens(options["tokens"])
     return tuple(
-        cost_of(spec, fit, hours=options["hours"], tokens=tokens, mfu=options["mfu"]) for fit in fits
+        cost_of(spec, fit, hours=options["hours"], tokens=tokens, mfu=options["mfu"]) for spec, fit in runs
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dstop.draw.line import clean, fit, fit_line
+from dstop.draw.detail import wrapped
+from dstop.draw.line import clean, fit, fit_line, line_cells
 from dstop.draw.plan_gauge import count_text
 from dstop.draw.plan_words import layout_text
 from dstop.draw.snapshot_facts import sentence_lines
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dstop.footprint.cost import Cost
     from dstop.footprint.search.cheapest import Found, Searched
 
-_CARD, _PRICE, _BYTES, _SPEED, _HOURS, _TOKENS = 17, 11, 8, 12, 10, 9
+_CARD, _PRICE, _BYTES, _SPEED, _HOURS, _TOKENS = 17, 11, 8, 11, 9, 8
 NOTHING = (
     "nothing that was searched holds it: a shorter sequence, a smaller batch or lighter formats need less"
 )
@@ -34,7 +35,8 @@ def search_lines(searched: Searched, width: int) -> list[Line]:
         return [*sentence_lines(NOTHING, width, "bad"), *sentence_lines(searched.says, width, "dim")]
     head = f"  {fit('cards', _CARD)}{fit('$/h', _PRICE, right=True)}{fit('each', _BYTES, right=True)}  layout"
     lines: list[Line] = [fit_line(((head, "dim"),), width)]
-    lines += [_found(each, width) for each in searched.found]
+    for each in searched.found:
+        lines += _found(each, width)
     first = searched.found[0].price
     if first is not None:
         day = f", {first.as_of}" if first.as_of else ""
@@ -42,30 +44,33 @@ def search_lines(searched: Searched, width: int) -> list[Line]:
     return lines + sentence_lines(f"searched: {searched.says}", width, "dim")
 
 
-def _found(found: Found, width: int) -> Line:
+def _found(found: Found, width: int) -> list[Line]:
+    """Draw one answer; a layout that has no room beside its figures stands below them."""
     name = clean(found.gpu) if found.count == 1 else f"{found.count:,} × {clean(found.gpu)}"
     price = "–" if found.price is None else f"{found.price.per_hour:,.2f}"
     layout = " · ".join([layout_text(found.spec.parallel), *found.changes])
-    return fit_line(
-        (
-            (f"  {fit(name, _CARD)}", ""),
-            (fit(price, _PRICE, right=True), "title"),
-            (fit(bytes_text(found.total_bytes), _BYTES, right=True), "label"),
-            (f"  {layout}", ""),
-        ),
-        width,
+    row: Line = (
+        (f"  {fit(name, _CARD)}", ""),
+        (fit(price, _PRICE, right=True), "title"),
+        (fit(bytes_text(found.total_bytes), _BYTES, right=True), "label"),
     )
+    if line_cells(row) + 2 + len(layout) <= width:
+        return [fit_line((*row, (f"  {layout}", "")), width)]
+    return [
+        fit_line(row, width),
+        *(fit_line((("    ", ""), *more), width) for more in wrapped(layout, width - 6)),
+    ]
 
 
 def cost_lines(costs: Sequence[Cost], width: int) -> list[Line]:
-    """Draw what a run comes to on each card that holds it, with what is taken for granted about its speed.
+    """Draw what a run comes to on what holds it, with what is taken for granted about its speed.
 
     Args:
         costs: a card each.
         width: cells.
     """
     if not costs:
-        return sentence_lines("none of the cards above holds it", width, "note")
+        return sentence_lines("nothing above holds it: there is no run to cost", width, "note")
     head = f"  {fit('cards', _CARD)}{fit('tokens/s', _SPEED, right=True)}{fit('hours', _HOURS, right=True)}"
     head += fit("tokens", _TOKENS, right=True) + fit("$", _PRICE, right=True)
     lines: list[Line] = [fit_line(((head, "dim"),), width)]

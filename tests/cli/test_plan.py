@@ -373,3 +373,20 @@ def test_prices_of_the_configuration_file(dstop, files):
     words = ["plan", str(files / "tiny"), "-g", "A100-80", "--config", str(path), "--json"]
     assert _json(dstop(*words))["fits"][0]["price_per_hour"] == 1.5
     assert _json(dstop(*words, "--price", "a100=2"))["fits"][0]["price_per_hour"] == 2
+
+
+def test_a_run_of_what_was_found(dstop):
+    """With --search a run is costed on the layouts that were found."""
+    words = ["plan", "llama-3-8b", "--training", "--search", "--tokens", "1B", "--json"]
+    told = _json(dstop(*words))
+    found = [(each["gpu"], each["count"]) for each in told["search"]["found"]]
+    assert [(each["gpu"], each["count"]) for each in told["cost"]] == found
+
+
+@pytest.mark.parametrize("width", ["60", "80", "120", "200"])
+def test_text_has_the_width_of_the_terminal(dstop, files, width, monkeypatch):
+    """Lines are as wide as COLUMNS says, between 60 and 200."""
+    monkeypatch.setenv("COLUMNS", width)
+    said = dstop("plan", str(files / "SPEC.json"), "--search", "--hours", "2")
+    assert said.code == 0
+    assert max(len(line) for line in said.out.splitlines()) <= int(width)

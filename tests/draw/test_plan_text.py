@@ -83,6 +83,19 @@ def test_the_figures_are_there(plans, name):
         assert any(fit.gpu in row and fit.verdict in row for row in text.splitlines())
 
 
+def test_no_figure_is_cut(plans):
+    """Prices, hours and layouts of a search and a run are whole at the narrowest width, wherever they stand."""
+    plan = plans["tier"]
+    text = " ".join(" ".join(plain(line) for line in plan_lines(plan, 60)).split())
+    for cost in plan.costs:
+        if cost.price is not None:
+            assert f"{cost.price:,.2f}" in text
+    for found in plan.searched.found:
+        assert layout_text(found.spec.parallel) in text
+        if found.price is not None:
+            assert f"{found.price.per_hour:,.2f}" in text
+
+
 def test_narrower_than_sixty_is_drawn_as_sixty(plans):
     """A window of ten cells wraps what is drawn for sixty; there is no figure in less."""
     assert plan_lines(plans["one"], 10) == plan_lines(plans["one"], 60)
