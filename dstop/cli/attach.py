@@ -157,10 +157,15 @@ def _print(
 ) -> None:
     """Print what the processes say, once or each interval, until somebody stops it or they have all ended."""
     from dstop.monitor import Monitor  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.monitor.expectations import Expectations  # noqa: PLC0415 - as above
+    from dstop.sources.procfs.reach import HostReach  # noqa: PLC0415 - as above
 
     left = options["count"] or (None if options["interval"] is not None else 1)
     interval_s = settings.interval_s
-    monitor = Monitor(_source(), interval_s=interval_s, capacity=2, guests=guests)
+    expectations = Expectations(
+        HostReach(), ask=guests.facts, of_user=settings.footprint, only=frozenset(wanted), at_once=True
+    )
+    monitor = Monitor(_source(), interval_s=interval_s, capacity=2, guests=guests, expectations=expectations)
     try:
         while True:
             started_s = time.monotonic()

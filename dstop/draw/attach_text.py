@@ -58,10 +58,30 @@ def attach_text_lines(
             _line(_device_name(device, row), "group", width),
             *_device(device, row, width),
         ]
+        if row is not None:
+            lines += _expected(row, width)
     lines += [_unavailable(field, why, width) for field, why in sorted(guest.unavailable.items())]
     if not mine:
         lines += [_line(f"  {clean(notice)}", "dim", width) for notice in notices]
     return lines
+
+
+def _expected(row: GpuProcess, width: int) -> list[Line]:
+    """Draw what its model should hold on the card, or why that is not known."""
+    why = row.unavailable.get("footprint")
+    if row.expectation is None and why is None:
+        return []
+    from dstop.draw.expectation_lines import (  # noqa: PLC0415 - not every process is a model
+        expectation_lines,
+        unknown_lines,
+    )
+
+    drawn = (
+        unknown_lines(why or "", width)
+        if row.expectation is None
+        else expectation_lines(row.expectation, width)
+    )
+    return [_line("", "", width), *drawn]
 
 
 def _device_name(device: Allocator, row: GpuProcess | None) -> str:

@@ -101,7 +101,7 @@ def _bars(should: Expectation, width: int, card_bytes: int | None) -> list[Line]
     if rank is None or room < _LEAST_BAR or should.expected_bytes is None:
         return []
     live = _live(should)
-    whole = max(card_bytes or 0, should.expected_bytes, live or 0)
+    whole = max(card_bytes or 0, should.high_bytes or should.expected_bytes, live or 0)
     lines = [fit_line((("expect ", "label"), *parts_bar(rank.parts, room, whole)), width)]
     if should.high_bytes is not None:
         band = band_line((should.low_bytes, should.expected_bytes, should.high_bytes), whole, room)

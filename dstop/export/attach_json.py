@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dstop.export.allocator_json import NOT_TORCH, absent
+from dstop.export.footprint_json import footprint_object
 from dstop.export.json import SCHEMA
 from dstop.export.values import clean, finite
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from dstop.model.process import GpuProcess
 
 _NO_SUMMARY = "not asked for"
+_NO_FOOTPRINT = "what the model should need is not known"
 _USUAL = {
     "torch_version": "torch is not imported",
     "cuda_version": "torch is not imported, or was built without CUDA",
@@ -98,6 +100,7 @@ def _device(device: Allocator, row: GpuProcess | None, summaries: Mapping[int, s
         "peak_allocated_bytes": device.peak_allocated_bytes,
         "peak_reserved_bytes": device.peak_reserved_bytes,
         "summary": _text(summary),
+        "footprint": None if row is None or row.expectation is None else footprint_object(row.expectation),
     }
     unlisted = "no driver that dstop can ask lists the process on this card"
     usual = {
@@ -106,6 +109,7 @@ def _device(device: Allocator, row: GpuProcess | None, summaries: Mapping[int, s
         "gpu_memory_bytes": unlisted if row is None else "the driver gives no memory figure for this process",
         "gpu_index": unlisted,
         "summary": _NO_SUMMARY,
+        "footprint": unlisted if row is None else clean(row.unavailable.get("footprint", _NO_FOOTPRINT)),
     }
     return {
         **figures,

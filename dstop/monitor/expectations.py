@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dstop.monitor.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from dstop.footprint.live.hook import Held
     from dstop.footprint.live.known import Known
@@ -76,6 +76,7 @@ class Expectations:
         ask: has a hook count its modules and optimizers; None where there are no hooks.
         of_user: `[[footprint]]` of the configuration file.
         tier: a tier of the sizing guide, for models that nothing else tells.
+        only: the processes that matter; all unless given.
         at_once: work things out within the step: where nothing is ever slow, and where nobody waits.
         patience_s: how long the first sample waits for what is not known yet; one sample is all that some want.
         defer: steps to let pass before anything is looked into: the first screen does not wait for that.
@@ -88,12 +89,13 @@ class Expectations:
         ask: Callable[[ProcessId], ModelFacts] | None = None,
         of_user: Sequence[Profile] = (),
         tier: str | None = None,
+        only: Collection[ProcessId] | None = None,
         at_once: bool = False,
         patience_s: float = 0.0,
         defer: int = 0,
     ) -> None:
         self._reach, self._ask_hook = reach, ask
-        self._of_user, self._tier = of_user, tier
+        self._of_user, self._tier, self._only = of_user, tier, only
         self._at_once, self._patience_s, self._defer = at_once, patience_s, defer
         self._entries: dict[_Place, _Entry] = {}
         self._asked: dict[ProcessId, _Asked] = {}
@@ -128,6 +130,8 @@ class Expectations:
 
     def _is_candidate(self, row: GpuProcess, guests: Mapping[ProcessId, Guest]) -> bool:
         """Whether it is worth a look: for all others, nothing of the arithmetic is even imported."""
+        if self._only is not None and row.id not in self._only:
+            return False
         if row.facts.model is not None or row.id in guests:
             return True
         if self._tier is not None and row.facts.framework is not None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 
+from dstop.draw.attach_text import attach_text_lines
+from dstop.draw.line import plain
+from dstop.export.attach_json import attach_document
 from dstop.export.csv import PROCESS_COLUMNS, process_lines
 from dstop.export.footprint_json import footprint_object
 from dstop.export.process_json import process_object
 from dstop.model.footprint import Cause, PartComparison
-from dstop.testing import make_expectation, make_process, make_sample
+from dstop.testing import make_allocator, make_expectation, make_guest, make_process, make_sample
 from dstop.units import GIB
 
 SHOULD = make_expectation(
@@ -75,7 +79,27 @@ def test_a_process_has_it_or_the_reason():
 def test_the_csv_has_the_band_and_the_remainder():
     """Six columns after those that there were; empty where nothing is expected."""
     rows = (make_process(0, 7, expectation=SHOULD), make_process(0, 8))
-    known, unknown = process_lines(replace(make_sample(1, 0), processes=rows)).splitlines()
     at = PROCESS_COLUMNS.index("footprint_model")
-    assert known.endswith(f",Llama-3.1-8B,,{36 * GIB},{34 * GIB},{38 * GIB},{16 * GIB}")
-    assert unknown.endswith("," * (len(PROCESS_COLUMNS) - at))
+    known, unknown = csv.reader(process_lines(replace(make_sample(1, 0), processes=rows)).splitlines())
+    figures = [str(amount * GIB) for amount in (36, 34, 38, 16)]
+    assert known[at : at + 6] == ["Llama-3.1-8B", "", *figures]
+    assert unknown[at : at + 6] == [""] * 6
+
+
+def test_an_attached_process_has_it_by_device():
+    """Where dstop looks into one process, each of its devices says what it should hold."""
+    row = make_process(allocator=make_allocator(), expectation=SHOULD, gpu_memory_bytes=52 * GIB)
+    (device,) = attach_document(make_guest(row.pid), [row], {})["devices"]
+    assert device["footprint"]["verdict"] == "above"
+    bare = make_process(
+        allocator=make_allocator(), unavailable={"footprint": "no module in it is one that is known"}
+    )
+    (device,) = attach_document(make_guest(bare.pid), [bare], {})["devices"]
+    assert (device["footprint"], device["unavailable"]["footprint"]) == (
+        None,
+        "no module in it is one that is known",
+    )
+    text = "\n".join(plain(line) for line in attach_text_lines(make_guest(row.pid), [row], 100))
+    assert "holds 52.0G of 34.0G–38.0G, likeliest 36.0G: more than expected" in text
+    text = "\n".join(plain(line) for line in attach_text_lines(make_guest(bare.pid), [bare], 100))
+    assert "no module in it is one that is known" in text
