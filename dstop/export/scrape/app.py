@@ -49,16 +49,17 @@ class MetricsApp:
         if environ.get("REQUEST_METHOD") != "GET":
             return _say(start_response, "405 Method Not Allowed", b"there is only GET\n", ("Allow", "GET"))
         path = environ.get("PATH_INFO", "")
-        if path in {"", "/"}:
-            return _say(start_response, "200 OK", _WELCOME)
         if path.rstrip("/") != PATH:
-            return _say(start_response, "404 Not Found", _WELCOME)
+            return _say(start_response, "404 Not Found" if path.strip("/") else "200 OK", _WELCOME)
         try:
-            written = self._written(environ)
-            if written is None:
-                return self._library(environ, start_response)  # type: ignore[no-any-return]
+            return self._page(environ, start_response)
         except SourceError as error:
             return _say(start_response, "503 Service Unavailable", f"{error}\n".encode())
+
+    def _page(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        written = self._written(environ)
+        if written is None:
+            return self._library(environ, start_response)  # type: ignore[no-any-return]
         content_type, body = written
         headers = [("Content-Type", content_type)]
         if _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")):
