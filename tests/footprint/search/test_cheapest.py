@@ -58,13 +58,14 @@ def test_it_is_the_same_each_time():
     assert search(spec, usual_gpus()) == search(spec, usual_gpus())
 
 
+@pytest.mark.parametrize("model", ["llama-3-8b", "qwen3-30b-a3b", "llama-3-70b"])
 @pytest.mark.parametrize("name", ["A100-80", "L40S"])
 @pytest.mark.parametrize(
     "more", [{"phase": "training", "batch": 2}, {"phase": "inference", "weights": "bf16"}]
 )
-def test_nothing_less_would_have_done(name, more):
+def test_nothing_less_would_have_done(model, name, more):
     """Every layout of fewer cards, and every less intrusive one of as many, is computed: none of them fits."""
-    spec, gpu = spec_of("llama-3-8b", **more), find_gpu(name)
+    spec, gpu = spec_of(model, **more), find_gpu(name)
     (found,) = search(spec, [gpu], said={"weights"}).found
     count = 1
     while count < found.count:
