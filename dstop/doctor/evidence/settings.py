@@ -43,9 +43,10 @@ _COUNTS = (
     ),
     _Count(
         "sequence",
-        "seq max_length cutoff_len block_size",
-        r"max_seq(?:uence)?_len(?:gth)?|seq[_-]len(?:gth)?|model_max_length|cutoff_len|max_length|block_size|sequence_len",
+        "seq model_max_length cutoff_len block_size",
+        r"max_seq(?:uence)?_len(?:gth)?|seq[_-]len(?:gth)?|model_max_length|cutoff_len|block_size|sequence_len",
     ),
+    _Count("sequence", "max_length", r"(?<!\")max_length"),
     _Count("vocabulary", "vocab", r"vocab(?:ulary)?_size|padded_vocab_size|n_vocab"),
     _Count("hidden", "hidden d_model n_embd", r"hidden_size|hidden_dim|d_model|n_embd"),
     _Count("layers", "layer", r"num_hidden_layers|n_layers?|num_layers"),

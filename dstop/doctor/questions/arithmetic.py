@@ -15,11 +15,16 @@ from dstop.model.value import Value
 from dstop.units import GIB, MIB
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dstop.doctor.case import Case
     from dstop.model.footprint import Footprint
 
 CONTEXT_BYTES = 700 * MIB
 """A CUDA context with PyTorch's kernels: 0.3 to 0.7 GiB; the upper end is left out of what others are blamed for."""
+
+MOST_BYTES = 2**63
+"""More than any card has: of a batch that the plan refuses."""
 
 SMALL_SEGMENT_BYTES = 2 * MIB
 LARGE_SEGMENT_BYTES = 20 * MIB
@@ -157,21 +162,30 @@ def static_bytes(case: Case) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class BatchFit(Value):
-    """Which micro-batch would have fitted, and by what arithmetic."""
+    """Which micro-batches would have fitted instead of the one that failed, and by what arithmetic."""
 
-    largest: int
-    """0: none."""
+    surely: int
+    """The largest that fits also at the high end of the plan's band; 0: none, or nothing is known of it."""
+    likely: int
+    """The largest that fits by the expected value; 0: none."""
     says: str
-    """The arithmetic in words, for a title and as evidence."""
-    needs_bytes: int | None = None
-    """What the batch that failed takes in all, where a plan says it."""
+    """The arithmetic in words."""
+
+    def claim(self, batch: int) -> str:
+        """Say it of the batch that failed: `6 fits, up to 8 may, 9 does not, by ...`."""
+        if self.surely == self.likely:
+            return f"{self.surely} fits, {batch} does not, by {self.says}"
+        if self.surely:
+            return f"{self.surely} fits, up to {self.likely} may, {batch} does not, by {self.says}"
+        return f"about {self.likely}, by {self.says}"
 
 
 def batch_that_fits(case: Case) -> BatchFit | None:
-    """Give the largest micro-batch that would have fitted; None where nothing tells.
+    """Give the micro-batches that would have fitted; None where nothing tells.
 
-    By the plan of the job where the log names its model, batch and sequence, and where that plan agrees that the
-    batch of the log does not fit: one that says otherwise is not about this failure. Else by a linear model.
+    By the plan of the job where the log names its model, batch and sequence, and where the failure is within that
+    plan's band: one by which the batch of the log fits even at its high end is not about this failure. Else by a linear
+    model of what was live at the failure, which knows neither how far the step was from its peak nor what was cached.
     """
     return _planned_batch(case) or _linear_batch(case)
 
@@ -188,28 +202,34 @@ def _planned_batch(case: Case) -> BatchFit | None:
     ):
         return None
     room = (failure.allowed_bytes or failure.total_bytes) - sum(amount for _pid, amount in failure.others)
-    needs = _needs(case, batch)
-    if needs is None or needs <= room:
+    failed = planned(case, batch=batch)
+    if failed is None or failed.per_gpu.high_bytes <= room:
         return None
-    low, high = 0, batch  # low fits or is none, high does not
+    likely = _largest(lambda size: _needs(case, size) <= room, batch)
+    surely = _largest(lambda size: _needs(case, size, high=True) <= room, batch)
+    sequence = 0 if expected.spec is None else expected.spec.sequence or 0
+    least = max(1, likely)
+    says = (
+        f"the plan of {expected.architecture.name} at {sequence:,} tokens ({gib(failed.per_gpu.parts.total_bytes)} of"
+        f" {gib(room)} at batch {batch}, {gib(_needs(case, least))} at {least})"
+    )
+    return BatchFit(surely=surely, likely=likely, says=says)
+
+
+def _largest(fits: Callable[[int], bool], failed: int) -> int:
+    """Give the largest batch below the one that failed which fits; 0 where none does."""
+    low, high = 0, failed  # low fits or is none, high does not
     while high - low > 1:
         middle = (low + high) // 2
-        if (_needs(case, middle) or room + 1) <= room:
-            low = middle
-        else:
-            high = middle
-    sequence = 0 if expected.spec is None else expected.spec.sequence or 0
-    least = max(1, low)
-    says = (
-        f"the plan of {expected.architecture.name} at {sequence:,} tokens ({gib(needs)} of {gib(room)} at batch"
-        f" {batch}, {gib(_needs(case, least))} at {least})"
-    )
-    return BatchFit(largest=low, says=says, needs_bytes=needs)
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
 
 
-def _needs(case: Case, batch: int) -> int | None:
+def _needs(case: Case, batch: int, *, high: bool = False) -> int:
     plan = planned(case, batch=batch)
-    return None if plan is None else plan.per_gpu.parts.total_bytes
+    if plan is None:
+        return MOST_BYTES
+    return plan.per_gpu.high_bytes if high else plan.per_gpu.parts.total_bytes
 
 
 def _linear_batch(case: Case) -> BatchFit | None:
@@ -218,7 +238,9 @@ def _linear_batch(case: Case) -> BatchFit | None:
     if not batch or short is None or activations is None or activations <= short:
         return None
     largest = min(batch - 1, int(batch * (activations - short) / activations))
-    return BatchFit(largest=largest, says="a linear model of activations") if largest else None
+    if not largest:
+        return None
+    return BatchFit(surely=0, likely=largest, says="a linear model of what was live when it failed")
 
 
 def activation_bytes(case: Case) -> int | None:

@@ -10,8 +10,9 @@ Evidence
     request says that the card is full, and nothing about the line that failed.
 
     A snapshot tells what was live by what it is for, and its requests are replayed with a smaller batch. Where the log names
-    the model, its batch and its sequence, smaller batches are tried in the arithmetic of `dstop plan`; a plan by which the
-    batch that failed fits is not used, and then activations are taken to grow with the batch.
+    the model, its batch and its sequence, smaller batches are tried in the arithmetic of `dstop plan`: what fits also at the high
+    end of its band fits, what fits by the expected value may. A plan by which the batch that failed fits is not used; then
+    what was live at the failure is taken to grow with the batch, which is rough: the step may not have been at its peak.
 
 Fix
     Halve the micro-batch and double the accumulation: the global batch, and so the result, stays. Checkpointing keeps about
@@ -82,7 +83,7 @@ def _examine(case: Case) -> Assessment | None:
             f"expandable_segments will not help: {gib(cached)} is reclaimable, {gib(failure.tried_bytes)} is needed"
         )
     fits = batch_that_fits(case)
-    if fits is not None and not fits.largest:
+    if fits is not None and not fits.likely:
         against.append(f"a smaller batch will not do, by {fits.says}")
     if is_any_request(failure.tried_bytes):
         says = "a segment of the allocator's own size: the card was full, and the failing line is innocent"
@@ -121,8 +122,8 @@ def _prescribed(case: Case) -> tuple[Fix, ...]:
     verdict = asked(case, "reduce_batch")
     if verdict is not None and surely_fits(case, verdict):
         titles["reduce_batch"] = f"Smaller batch: {verdict.what} fits, by a replay of the recorded requests"
-    elif fits is not None and fits.largest and batch:
-        titles["reduce_batch"] = f"Smaller batch: {fits.largest} fits, {batch} does not, by {fits.says}"
+    elif fits is not None and fits.likely and batch:
+        titles["reduce_batch"] = f"Smaller batch: {fits.claim(batch)}"
     return prescribe(case, *_fixes(case), recovers=recovers, titles=titles)
 
 
