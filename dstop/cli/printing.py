@@ -74,13 +74,17 @@ def face(request: Request) -> tuple[bytes, Callable[[Frame], bytes]]:
             _honest(frame),
             problem=frame.problem,
             findings=frame.findings if frame.problem is None else (),
+            replay=frame.replay,
         )
     if request.face.startswith("csv"):
         from dstop.export import csv  # noqa: PLC0415 - as above
 
         if request.face == "csv":
-            return csv.gpu_header().encode(), lambda frame: csv.gpu_lines(_honest(frame)).encode()
-        return csv.process_header().encode(), lambda frame: csv.process_lines(_honest(frame)).encode()
+            return csv.gpu_header().encode(), lambda frame: csv.gpu_lines(
+                _honest(frame), frame.replay
+            ).encode()
+        header = csv.process_header().encode()
+        return header, lambda frame: csv.process_lines(_honest(frame), frame.replay).encode()
     return b"", _text_face(request)
 
 
@@ -90,7 +94,12 @@ def _honest(frame: Frame) -> Sample:
         return frame.sample
     from dstop.export.outage import without_figures  # noqa: PLC0415 - as above
 
-    return without_figures(frame.sample, frame.problem.message, time.time_ns())
+    return without_figures(frame.sample, frame.problem.message, _now_ns(frame))
+
+
+def _now_ns(frame: Frame) -> int:
+    """Give the time by the clock of what is shown."""
+    return time.time_ns() if frame.replay is None else frame.replay.at_ns
 
 
 def _text_face(request: Request) -> Callable[[Frame], bytes]:
@@ -120,7 +129,7 @@ def _text_face(request: Request) -> Callable[[Frame], bytes]:
             view=view,
             look=look,
         )
-        problem = problem_lines(frame, terminal.width(os.environ), time.time_ns())
+        problem = problem_lines(frame, terminal.width(os.environ), _now_ns(frame))
         lines[:0] = [ascii_line(line) for line in problem] if ascii_only else problem
         after = "\n" if request.repeat else ""
         return (render(lines, color=color) + after).encode(encoding, "replace")

@@ -77,6 +77,7 @@ def _show(recording: Recording, request: Request, at_ns: int, speed: float) -> N
         guests=ReplayGuests(ReplaySource(recording)),
         save=keep,
         incidents=tuple,
+        replays=True,
     )
 
 

@@ -77,6 +77,15 @@ KEYS: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
         ),
     ),
 )
+PLAY_KEYS: Sequence[tuple[str, str]] = (
+    ("[ ]", "10 seconds back, on"),
+    ("{ }", "a minute back, on"),
+    ("( )", "incident before, after"),
+    ("^ $", "its begin, its end"),
+    ("+ -", "faster, slower"),
+    ("p", "stand still, or go on"),
+)
+"""While a recording is shown; beside, or in place of, what they do else."""
 PROCESS_KEYS: Sequence[tuple[str, str]] = (
     ("m", "map of the allocator's segments"),
     ("a", "who allocated what is alive"),
@@ -118,12 +127,13 @@ FILTERS: Sequence[tuple[str, str]] = (
 _KEY_CELLS = 12
 
 
-def help_lines(width: int) -> list[Line]:
-    """Draw the help in as many columns as fit."""
+def help_lines(width: int, *, replays: bool = False) -> list[Line]:
+    """Draw the help in as many columns as fit; `replays`: with the keys of a recording first."""
     lines: list[Line] = []
     columns = 3 if width >= 150 else 2 if width >= 76 else 1  # noqa: PLR2004 - a column is about 38 to 50 cells
     column = width // columns
-    for title, keys in (*KEYS, ("in a process (Enter)", PROCESS_KEYS)):
+    first = (("in this recording", PLAY_KEYS),) if replays else ()
+    for title, keys in (*first, *KEYS, ("in a process (Enter)", PROCESS_KEYS)):
         lines.append(_title(title, width))
         rows = -(-len(keys) // columns)
         for row in range(rows):

@@ -37,6 +37,8 @@ def once_lines(
     notices = list(sample.notices)
     if sample.simulated is not None:
         notices.insert(0, sample.simulated)
+    if frame.replay is not None and frame.replay.notice is not None:
+        notices.insert(0, frame.replay.notice)
     lines += [fit_line(((f" {clean(notice)}", "note"),), max(width, len(notice) + 1)) for notice in notices]
     area, _ = gpu_area_lines(frame, _LAYOUT, width, chosen)
     lines += area

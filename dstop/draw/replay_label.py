@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from dstop.units import duration_text
@@ -25,8 +24,7 @@ def labels(frame: Frame) -> Line:
 
 def replay_text(replay: Replay) -> str:
     """Say that this is a recording, of when, and where in it we are: `REPLAY 2026-11-28 17:03:20 3:20/1:00:00`."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(replay.at_ns / 1e9))
-    text = f"REPLAY {when} {duration_text(replay.passed_s)}/{duration_text(replay.length_s)}"
+    text = f"{replay.label} {duration_text(replay.passed_s)}/{duration_text(replay.length_s)}"
     if replay.ended:
         return f"{text} END"
     return text if replay.speed == 1 else f"{text} ×{replay.speed:g}"

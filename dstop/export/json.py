@@ -73,7 +73,7 @@ def sample_object(
         "problem": None
         if problem is None
         else {"message": clean(problem.message), "fix": problem.fix, "since_ns": problem.since_ns},
-        "replay": None if replay is None else _replay_object(replay),
+        **({} if replay is None else {"replay": _replay_object(replay)}),
         "unavailable": {key: why for key, value in top.items() if value is None},
     }
 
@@ -95,7 +95,7 @@ def _replay_object(replay: Replay) -> dict[str, Any]:
         "at_ns": replay.at_ns,
         "begin_ns": replay.begin_ns,
         "end_ns": replay.end_ns,
-        "notice": replay.notice,
+        **({} if replay.notice is None else {"notice": clean(replay.notice)}),
     }
 
 

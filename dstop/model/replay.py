@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from dstop.model.value import Value
@@ -20,6 +21,11 @@ class Replay(Value):
     """Whether there is nothing after this."""
     notice: str | None = None
     """What cannot be shown of the file: `its end is cut off`."""
+
+    @property
+    def label(self) -> str:
+        """What stands on every face: that it is a recording, and of when, in this machine's time zone."""
+        return time.strftime("REPLAY %Y-%m-%d %H:%M:%S", time.localtime(self.at_ns / 1e9))
 
     @property
     def passed_s(self) -> float:

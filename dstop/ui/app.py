@@ -17,7 +17,6 @@ from dstop.draw.palette import PALETTES
 from dstop.errors import DstopError
 from dstop.ui.commands import commands
 from dstop.ui.messages import FrameReady, PollerFailed
-from dstop.ui.playing import PLAY_BINDINGS, Seeks, jump
 from dstop.ui.screens.base import FrameScreen
 from dstop.ui.screens.overview import OverviewScreen
 from dstop.ui.signals import send, signal_question
@@ -69,7 +68,6 @@ class DstopApp(App[None]):
         Binding("minus", "interval(0.5)", show=False),
         Binding("f2", "next_theme", show=False),
         Binding("W", "save", show=False),
-        *(Binding(keys, action, show=False) for keys, action in PLAY_BINDINGS),
     ]
 
     def __init__(
@@ -255,14 +253,6 @@ class DstopApp(App[None]):
         self.poller.poke()
         self.say("")
 
-    def action_play(self, what: str) -> None:
-        """Jump in a recording."""
-        said = jump(self.poller.monitor, what)
-        if said is None:
-            self.poller.poke(even_paused=True)
-        else:
-            self.say(said)
-
     def action_read_now(self) -> None:
         """Read at once."""
         self.poller.poke()
@@ -277,13 +267,7 @@ class DstopApp(App[None]):
         self.screen.refresh(repaint=True, layout=True)
 
     def action_interval(self, factor: float) -> None:
-        """Read less or more often; play a recording faster or slower."""
-        player = self.poller.monitor
-        if isinstance(player, Seeks):
-            speed = player.faster(1 if factor > 1 else -1)
-            self.poller.poke(even_paused=True)
-            self.say(f"speed {speed:g}")
-            return
+        """Read less or more often."""
         seconds = max(LEAST_INTERVAL_S, min(MOST_INTERVAL_S, self.poller.interval_s * factor))
         self.poller.interval_s = seconds
         if self.poller.monitor is not None:

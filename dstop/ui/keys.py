@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from dstop.model.frame import Frame
-
 OVERVIEW_BINDINGS: tuple[tuple[str, str], ...] = (
     ("up,k", "move(-1)"),
     ("down,j", "move(1)"),
@@ -65,6 +60,17 @@ OVERVIEW_KEYS: tuple[tuple[str, str], ...] = (
 )
 """What the last line shows, the most wanted first."""
 
+PLAY_BINDINGS: tuple[tuple[str, str], ...] = (
+    ("left_square_bracket", "play('back')"),
+    ("right_square_bracket", "play('on')"),
+    ("left_curly_bracket", "play('far_back')"),
+    ("right_curly_bracket", "play('far_on')"),
+    ("left_parenthesis", "play('incident_before')"),
+    ("right_parenthesis", "play('incident_after')"),
+    ("circumflex_accent,ctrl+home", "play('begin')"),
+    ("dollar_sign,ctrl+end", "play('end')"),
+)
+"""What is bound beside all that, while a recording is shown."""
 REPLAY_KEYS: tuple[tuple[str, str], ...] = (
     ("?", "help"),
     ("q", "quit"),
@@ -79,9 +85,4 @@ REPLAY_KEYS: tuple[tuple[str, str], ...] = (
     ("F", "findings"),
     ("l", "log"),
 )
-"""The same during a replay."""
-
-
-def keys_for(frame: Frame) -> tuple[tuple[str, str], ...]:
-    """Give what the last line shows under a frame."""
-    return OVERVIEW_KEYS if frame.replay is None else REPLAY_KEYS
+"""What the last line shows then."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dstop.sources import Source
     from dstop.sources.guests import Guests
     from dstop.sources.hands import Hands
+    from dstop.ui.app import DstopApp
     from dstop.ui.poller import Steps
     from dstop.view.arrange import View
 
@@ -83,6 +84,7 @@ def show_live(
     open_pids: Sequence[ProcessId] = (),
     save: Callable[[Settings], None] | None = None,
     incidents: Callable[[], Iterable[Incident]] | None = None,
+    replays: bool = False,
 ) -> None:
     """Show the frames of a monitor, or of a recording, until the user leaves.
 
@@ -95,6 +97,7 @@ def show_live(
         open_pids: see there.
         save: see there.
         incidents: gives past crashes; those of this machine unless given.
+        replays: whether it is a recording, which has keys of its own.
 
     Raises:
         DstopError: when there is nothing to show.
@@ -110,13 +113,13 @@ def show_live(
                 _paint(frame, settings, view, theme, look)
                 _until_textual_is_needed(settings.interval_s)
             with _without_tls():
-                from dstop.ui.app import DstopApp  # noqa: PLC0415 - this is the import the painting hides
+                app_class = _app_class(replays=replays)
 
             poller.first_frame(PATIENCE_S)
             # What is loaded by now stays: the collector need not look at it again.
             gc.freeze()
             gc.enable()
-            app = DstopApp(
+            app = app_class(
                 poller,
                 settings,
                 view=view,
@@ -133,6 +136,17 @@ def show_live(
             raise app.failure
     finally:
         poller.stop()
+
+
+def _app_class(*, replays: bool) -> type[DstopApp]:
+    """Import Textual: this is what the painting hides."""
+    if replays:
+        from dstop.ui.replay_app import ReplayApp  # noqa: PLC0415 - see above
+
+        return ReplayApp
+    from dstop.ui.app import DstopApp  # noqa: PLC0415 - see above
+
+    return DstopApp
 
 
 def _until_textual_is_needed(interval_s: float) -> None:
@@ -156,7 +170,7 @@ def _without_tls() -> Iterator[None]:
 def _paint(frame: Frame, settings: Settings, view: View, theme: str, look: Look) -> None:
     from dstop.draw.overview import OverviewState, overview  # noqa: PLC0415 - after the poller has its start
     from dstop.draw.splash import painted  # noqa: PLC0415
-    from dstop.ui.keys import keys_for  # noqa: PLC0415
+    from dstop.ui.keys import OVERVIEW_KEYS, REPLAY_KEYS  # noqa: PLC0415
     from dstop.view.arrange import arrange  # noqa: PLC0415
 
     width, height = os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1)
@@ -165,8 +179,8 @@ def _paint(frame: Frame, settings: Settings, view: View, theme: str, look: Look)
         sort=view.sort,
         reverse=view.reverse,
         columns=view.columns,
-        keys=keys_for(frame),
-        now_ns=time.time_ns(),
+        keys=OVERVIEW_KEYS if frame.replay is None else REPLAY_KEYS,
+        now_ns=time.time_ns() if frame.replay is None else frame.replay.at_ns,
     )
     drawn = overview(frame, arrange(frame.sample, view), state, width=width, height=height, look=look)
     sys.stdout.write(painted(drawn.lines, theme, os.environ, marked=drawn.marked, ascii_only=settings.ascii))

@@ -255,7 +255,9 @@ def test_help_lists_the_verbs_there_are(dstop):
         "export",
         "pick",
         "plan",
+        "record",
         "recorder",
+        "replay",
         "run",
         "snapshot",
     ]

@@ -54,7 +54,9 @@ class GpuScreen(TextScreen):
         """Show what the flight recorder has of it."""
         from dstop.ui.screens.past import PastScreen  # noqa: PLC0415 - only when it is wanted
 
-        if self.gpu is not None:
+        if self.frame is not None and self.frame.replay is not None:
+            self.dstop.say("this is a replay: the flight recorder's past is of this machine")
+        elif self.gpu is not None:
             self.app.push_screen(PastScreen(self.gpu))
 
     def action_other(self, step: int) -> None:

@@ -28,4 +28,4 @@ class HelpScreen(TextScreen):
 
     def body(self, width: int) -> list[Line]:
         """The help, laid out for this width."""
-        return help_lines(width)
+        return help_lines(width, replays=self.frame is not None and self.frame.replay is not None)

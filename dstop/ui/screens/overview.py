@@ -10,7 +10,7 @@ from textual.binding import Binding
 from dstop.draw.overview import Overview, OverviewState, overview, waiting_lines
 from dstop.draw.status_line import flags_of
 from dstop.errors import DstopError
-from dstop.ui.keys import OVERVIEW_BINDINGS, OVERVIEW_KEYS, keys_for
+from dstop.ui.keys import OVERVIEW_BINDINGS, OVERVIEW_KEYS
 from dstop.ui.screens.base import FrameScreen
 from dstop.view import steps
 from dstop.view.arrange import View, arrange
@@ -67,7 +67,6 @@ class OverviewScreen(FrameScreen):
             cursor=self.selection.index,
             tags=self.selection.tags,
             flags=flags_of(self.view, paused=self.dstop.paused, tagged=len(self.selection.tags)),
-            keys=keys_for(frame),
             notice=self.dstop.notice,
             now_ns=self.now_ns(),
         )
