@@ -217,6 +217,22 @@ CASES = {
     "mixtral-bf16": Case("MixtralConfig", of.MIXTRAL, note="even routing"),
     "mixtral-autocast": Case("MixtralConfig", of.MIXTRAL, **MIXED, note="even routing"),
 }
+CASES |= {
+    # families that differ from Llama in a norm, an activation, a bias or the head
+    "arcee-autocast": Case("ArceeConfig", of.OTHER, **MIXED, sequence=1024),
+    "cohere-bf16": Case("CohereConfig", of.OTHER, sequence=1024),
+    "gemma-bf16": Case("GemmaConfig", of.SIXTY_FOUR, sequence=1024),
+    "gemma2-bf16": Case("Gemma2Config", of.SIXTY_FOUR, sequence=1024),
+    "gemma2-autocast-eager": Case("Gemma2Config", of.SIXTY_FOUR, **MIXED, attention="eager", optimizer="sgd"),
+    "glm4-bf16": Case("Glm4Config", of.SIXTY_FOUR | {"pad_token_id": 0}, sequence=1024),
+    "gpt-neox-bf16": Case("GPTNeoXConfig", of.OTHER | {"num_key_value_heads": 16}, sequence=1024),
+    "granite-autocast-checkpointing": Case("GraniteConfig", of.OTHER, **MIXED, checkpointing=True),
+    "olmo2-bf16": Case("Olmo2Config", of.OTHER, sequence=1024),
+    "phi-autocast": Case("PhiConfig", of.OTHER, **MIXED, sequence=1024),
+    "phi3-bf16": Case("Phi3Config", of.PADDED, sequence=1024),
+    "seed-oss-bf16-eager": Case("SeedOssConfig", of.SIXTY_FOUR, attention="eager", optimizer="sgd"),
+    "starcoder2-bf16": Case("Starcoder2Config", of.OTHER, sequence=1024),
+}
 L8 = Case("LlamaConfig", of.LLAMA_8B, batch=1, sequence=2048)
 VL = Case("DeepseekV2Config", of.V2_LITE, batch=1, sequence=2048, note="even routing")
 CASES |= {
@@ -253,6 +269,7 @@ CASES |= {
     ),
 }
 HIDDEN = {
+    "gemma2-hidden": Case("Gemma2Config", of.SIXTY_FOUR, loss="hidden"),
     "llama-bf16-hidden": replace(LL, loss="hidden", sequence=1024),
     "gpt2-bf16-eager-hidden": replace(G2, loss="hidden", attention="eager"),
     "gpt2-autocast-eager-hidden": replace(G2, **MIXED, loss="hidden", attention="eager"),

@@ -44,6 +44,11 @@ MIXTRAL = LLAMA | {
     "sliding_window": None,
 }
 
+OTHER = {"hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 6, "num_attention_heads": 16}
+OTHER |= {"num_key_value_heads": 4, "vocab_size": 50304}
+PADDED = OTHER | {"pad_token_id": 0}
+SIXTY_FOUR = OTHER | {"head_dim": 64}
+
 # as they are published
 LLAMA_1B = LLAMA | {
     "hidden_size": 2048,
