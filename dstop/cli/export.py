@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FIRST_PATIENCE_S = 5.0
 DRAIN_S = 2.0
 """How long answers that are being given may still take when we are told to stop."""
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def export_verb(options: Mapping[str, Any]) -> None:
@@ -150,14 +151,13 @@ def _print_page(monitor: Monitor, options: Mapping[str, Any]) -> None:
 
 
 def _serve(request: Request, options: Mapping[str, Any]) -> None:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
     interval_s = request.settings.interval_s
-    # Whatever is wrong with the options is told before the driver is asked for anything.
     monitor: Monitor | None = None
     held: list[Newest] = []
+    # Whatever is wrong with the options is told before the driver is asked for anything.
     server = _open(options, lambda: held[0])
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _ENDINGS}
     try:
         monitor = _monitor(request, options)
         newest = _newest(monitor, options)
@@ -172,6 +172,8 @@ def _serve(request: Request, options: Mapping[str, Any]) -> None:
         server.server_close()
         if monitor is not None:
             monitor.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _open(options: Mapping[str, Any], newest: Callable[[], Newest]) -> Server:
