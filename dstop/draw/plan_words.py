@@ -54,7 +54,8 @@ def layout_text(parallel: Parallel) -> str:
 
 def settings_text(spec: Spec) -> str:
     """Write the settings that decide about memory; the spec is settled."""
-    parts = [_framework(spec), f"weights {spec.weights}"]
+    held = spec.weights if spec.lora is None else f"{spec.lora.base}, frozen"
+    parts = [_framework(spec), f"weights {held}"]
     if spec.phase == "training":
         if spec.lora is not None:
             parts.append(f"LoRA rank {spec.lora.rank}")
@@ -110,6 +111,8 @@ def part_notes(spec: Spec, footprint: Footprint) -> Mapping[str, str]:
 
 
 def _weights(spec: Spec) -> str:
+    if spec.lora is not None:
+        return f"{spec.lora.base}, and adapters"
     if spec.weights != "native":
         return str(spec.weights)
     found = spec.architecture.quantization
