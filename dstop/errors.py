@@ -8,6 +8,7 @@ DstopError
  ├── StoreError      the flight recorder's file is not usable    exit 1
  ├── RecordingError  a recording cannot be written or replayed   exit 1
  ├── ExportError     a page of figures cannot be served          exit 1
+ ├── WebError        the screen cannot be served to a browser    exit 1
  ├── PlanError       a model or layout cannot be, or is unknown  exit 2
  └── SettingsError   the configuration file is not usable        exit 2
 """
@@ -63,6 +64,10 @@ class RecordingError(DstopError):
 
 class ExportError(DstopError):
     """The exporter's page cannot be served: a port that is taken, a key or a password file that cannot be used."""
+
+
+class WebError(DstopError):
+    """The screen cannot be served to a browser: a port that is taken, an address that is none, textual-serve missing."""
 
 
 class PlanError(DstopError):

@@ -16,6 +16,7 @@ from dstop.cli.record_command import record, replay
 from dstop.cli.recorder_command import recorder
 from dstop.cli.snapshot_command import snapshot
 from dstop.cli.watching import watch
+from dstop.cli.web_command import web
 from dstop.errors import DstopError
 from dstop.settings.values import COLORS, THEMES
 
@@ -305,6 +306,7 @@ dstop.add_command(record)
 dstop.add_command(replay)
 dstop.add_command(export)
 dstop.add_command(plan)
+dstop.add_command(web)
 
 
 @dstop.command("explain")

@@ -40,8 +40,15 @@ def use_color(choice: str, environ: Mapping[str, str], *, is_terminal: bool) -> 
 
 
 def can_be_live(environ: Mapping[str, str]) -> bool:
-    """Whether a screen can be drawn and keys read: both ends are terminals, and not dumb ones."""
+    """Whether a screen can be drawn and keys read: both ends are terminals, and not dumb ones, or a browser's tab."""
+    if in_browser(environ):
+        return True
     return is_terminal(sys.stdin) and is_terminal(sys.stdout) and environ.get("TERM", "dumb") != "dumb"
+
+
+def in_browser(environ: Mapping[str, str]) -> bool:
+    """Whether a browser's tab is at the other end of the pipes: textual-serve then names Textual's driver for it."""
+    return environ.get("TEXTUAL_DRIVER") == "textual.drivers.web_driver:WebDriver"
 
 
 def is_terminal(stream: object) -> bool:

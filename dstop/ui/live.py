@@ -109,7 +109,7 @@ def show_live(
     try:
         frame = poller.first_frame(QUICK_S)
         with _terminal():
-            if frame is not None:
+            if frame is not None and sys.stdout.isatty():  # a browser's tab takes packets of Textual's alone
                 _paint(frame, settings, view, theme, look)
                 _until_textual_is_needed(settings.interval_s)
             with _without_tls():

@@ -260,6 +260,7 @@ def test_help_lists_the_verbs_there_are(dstop):
         "replay",
         "run",
         "snapshot",
+        "web",
     ]
 
 

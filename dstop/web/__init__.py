@@ -1,0 +1,1 @@
+"""The live screen in a browser: textual-serve's terminal page, behind a token, with one dstop a tab."""

@@ -1,0 +1,5 @@
+// The address of the websocket is that of this page, whatever proxy or name it was reached by.
+const url = new URL("/ws", window.location.href);
+url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+document.getElementById("terminal").dataset.sessionWebsocketUrl = url.href;
+document.getElementById("again").addEventListener("click", () => window.location.reload());
