@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dstop.footprint.training.norms import RMS, norm_kept
 from dstop.footprint.training.setting import SINGLE
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def attention_kept(layer: Layer, hidden: int, setting: Setting, norm: str) -> di
         layer: whose attention it is.
         hidden: width of the residual stream.
         setting: sizes and types.
-        norm: `rms` or `layer`.
+        norm: how the family writes its norms (`norms.norm_style`).
     """
     attention, tokens = layer.attention, setting.tokens
     inputs = _entering(layer)
@@ -46,50 +47,30 @@ def attention_kept(layer: Layer, hidden: int, setting: Setting, norm: str) -> di
     if "c_attn" in layer.fused and not setting.fused:
         per_token += setting.element * FUSED_CACHED * attention.kv_heads * attention.head_dim / ways
     if attention.qk_norm:
-        per_token += _query_key_norms(attention, setting)
+        per_token += _query_key_norms(attention, setting, norm)
     kept["qkv"] = tokens * per_token
     kept["out"] = tokens * setting.element * out / ways
-    kept["core"] = scores_kept(attention, setting)
+    kept["core"] = scores_kept(attention, setting, upcast="c_attn" not in layer.fused)
     return kept
 
 
-def norm_kept(
-    size: int, setting: Setting, norm: str, entering: int, consumers: int, *, ways: int | None = None
-) -> dict[str, float]:
-    """Give what a norm over `size` elements and the matrices after it keep: `norm` and `normed`.
-
-    Code that is not fused upcasts to fp32 and keeps that, the reciprocal of its root mean square and the normed tensor
-    before its weight (transformers' `LlamaRMSNorm`). LayerNorm and fused norms keep their input. Each matrix keeps its
-    input: one storage for all of them, or a cast each under autocast. What is frozen keeps neither.
-    """
-    elements = setting.tokens * size / (ways or setting.sp)
-    rows = setting.tokens / (ways or setting.sp)
-    if norm == "rms" and not setting.fused:
-        inner = SINGLE * elements + SINGLE * rows
-        inner += 0 if setting.frozen else entering * elements
-    else:
-        inner = entering * elements + (2 * SINGLE if norm == "layer" else SINGLE) * rows
-    copies = consumers if setting.casts else 1
-    after = 0.0 if setting.frozen or not consumers else setting.linear * elements * copies
-    return {"norm": inner, "normed": after}
-
-
-def scores_kept(attention: Attention, setting: Setting) -> float:
+def scores_kept(attention: Attention, setting: Setting, *, upcast: bool = True) -> float:
     """Give what is kept between queries and the attention's output.
 
-    Flash and SDPA: the log of each row's sum in fp32 (Dao, arXiv 2307.08691). Eager: the softmax in fp32, cast back
-    (transformers), with dropout its mask and result too. Megatron-LM: softmax, mask and dropped scores, the 5as/h of
+    Flash and SDPA: the log of each row's sum in fp32 (Dao, arXiv 2307.08691). Eager code of transformers: the softmax
+    in fp32 (`upcast`; GPT-2's in its own type, which autocast makes fp32), and what is multiplied with the values: a
+    cast back, or the result of dropout beside its mask. Megatron-LM: softmax, mask and dropped scores, the 5as/h of
     arXiv 2205.05198, of which dropout is 3.
     """
     heads = attention.heads / setting.tp
     if not setting.scores:
         return SINGLE * setting.tokens * heads
     cells = setting.sequences * heads * setting.local * setting.length
-    dropped = (1 + setting.element) * (attention.dropout > 0)
-    if setting.fused:
-        return cells * (setting.element + dropped)
-    cast = setting.element if setting.element < SINGLE else 0
-    return cells * (SINGLE + cast + dropped)
+    element = setting.element
+    softmax = element if setting.fused or not (upcast or setting.casts) else SINGLE
+    if attention.dropout:
+        return cells * (softmax + 1 + element)
+    return cells * (softmax + (element if element < softmax else 0))
 
 
 def attention_passing(attention: Attention, setting: Setting) -> float:
@@ -114,14 +95,15 @@ def _latents(attention: Attention, setting: Setting) -> float:
     total = 0.0
     for rank in (attention.q_rank or 0, attention.kv_rank):
         if rank:
-            total += sum(norm_kept(rank, setting, "rms", setting.element, 1).values())
+            total += sum(norm_kept(rank, setting, RMS, setting.element, 1).values())
     return total
 
 
-def _query_key_norms(attention: Attention, setting: Setting) -> float:
+def _query_key_norms(attention: Attention, setting: Setting, norm: str) -> float:
     """Bytes a token of Qwen3's norms of queries and keys; what they give is kept by the attention anyway."""
     width = (attention.heads + attention.kv_heads) * attention.head_dim / setting.tp
     rows = SINGLE * (attention.heads + attention.kv_heads) / setting.tp
     if setting.fused:
         return setting.element * width + rows
-    return (SINGLE + (0 if setting.frozen else setting.element)) * width + rows
+    normed = setting.element if norm == RMS else SINGLE
+    return (SINGLE + (0 if setting.frozen else normed)) * width + rows

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dstop.footprint.architecture.values import Experts, Mlp
-from dstop.footprint.training.attention import norm_kept
+from dstop.footprint.training.norms import norm_kept, norm_style
 from dstop.footprint.training.setting import HALF, SINGLE
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ INDEX = 16
 
 def feed_forward_kept(layer: Layer, spec: Spec, setting: Setting) -> dict[str, float]:
     """Give bytes by part: `norm`, `normed`, `mlp` or `moe`, `moe_act`, `router`, `shared`."""
-    hidden, block = spec.architecture.hidden, layer.feed_forward
+    hidden, block, style = spec.architecture.hidden, layer.feed_forward, norm_style(spec.architecture)
     if isinstance(block, Mlp):
-        kept = norm_kept(hidden, setting, spec.architecture.norm, setting.residual, 1 + block.gated)
+        kept = norm_kept(hidden, setting, style, setting.residual, 1 + block.gated)
         kept["mlp"] = setting.tokens * mlp_bytes(block, setting, block.width) / setting.tp
         return kept
     shared = 2 if block.shared_width else 1
-    kept = norm_kept(hidden, setting, spec.architecture.norm, setting.residual, shared)
+    kept = norm_kept(hidden, setting, style, setting.residual, shared)
     kept["router"] = _router(block, hidden, spec, setting)
     kept |= _experts(block, hidden, spec, setting)
     if block.shared_width:
@@ -52,6 +52,8 @@ def mlp_bytes(block: Mlp, setting: Setting, width: int) -> float:
     if block.gated:
         inner = (GATED_FUSED if setting.fused else GATED_EAGER) - 1
         return width * (inner * element + last)
+    if block.activation == "relu2" and setting.casts:  # a square is an operation that autocast does in fp32
+        return width * (element + SINGLE + last)
     if setting.fused or block.activation != "gelu_new":
         return width * (element * (block.activation != "relu") + last)
     wide = SINGLE if setting.casts else element

@@ -55,15 +55,21 @@ def logits_of(spec: Spec, stage: Stage, setting: Setting) -> Logits:
     if spec.loss == "full":
         copy = SINGLE if element < SINGLE else 0
         most = 4 if _divided(spec, setting) else 3
-        return Logits(forward=(element + copy + SINGLE) * cells, backward=most * SINGLE * cells, head=weight)
+        capped = (
+            element * cells if spec.architecture.family == "gemma2" else 0.0
+        )  # the tangent of its soft cap
+        return Logits(
+            forward=(element + copy + SINGLE) * cells + capped,
+            backward=most * SINGLE * cells + capped,
+            head=weight,
+        )
     if spec.framework == "hf":
         stays, forward, piece = 0.0, 2 * SINGLE * cells / CHUNKS, 3 * SINGLE * cells / CHUNKS
     else:
         stays = (element + (0 if spec.compile else SINGLE)) * cells
         forward = piece = (element if spec.compile else 2 * SINGLE) * cells / CHUNKS
-    adding = max(
-        piece + weight, 2 * weight
-    )  # the head's gradient is a sum over pieces: two of it for a moment
+    # the head's gradient is a sum over pieces: old, new and their sum at once
+    adding = max(piece + weight, 3 * weight)
     return Logits(forward=stays + forward, backward=stays + adding, head=weight)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dstop.footprint.training.attention import norm_kept
 from dstop.footprint.training.gathered import gathered_of
 from dstop.footprint.training.logits import logits_of
+from dstop.footprint.training.norms import norm_kept, norm_style
 from dstop.footprint.training.optimizers import optimizer_of, steps_foreach
 from dstop.footprint.training.overheads import libraries
 from dstop.footprint.training.pipeline import in_flight
@@ -16,6 +16,7 @@ from dstop.footprint.training.setting import HALF, SINGLE, Setting, setting_of
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
+    from dstop.footprint.architecture.values import Layer
     from dstop.footprint.spec.values import Spec
     from dstop.footprint.stages import Stage
     from dstop.footprint.training.gathered import Gathered
@@ -51,10 +52,10 @@ class Kept(Value):
 
     all_layers: float
     """From forward to backward, all micro-batches in flight, with what is around the layers."""
-    one: float
-    """Of the layer that keeps the most."""
     passing: float
     """What the backward pass of one layer takes, at most."""
+    layers: tuple[tuple[Layer, float], ...]
+    """Each kind with what it keeps and takes while its backward pass is at work."""
     casts: float
     """Copies of weights that autograd keeps under autocast."""
     casts_forward: float
@@ -80,9 +81,7 @@ def moments_of(spec: Spec, stage: Stage, states: States, setting: Setting) -> tu
     base = libraries(spec) + gathered.always
     whole = gathered.turning
     head = 0.0 if stay else min(logits.head, states.whole_gradients)
-    first = max(
-        stay, states.gradients - states.embedding_gradient
-    )  # the embedding's gradient is made last of all
+    gradients, working = _deepest(spec, stage, states, kept)
     return (
         Moment(
             at=FORWARD,
@@ -106,45 +105,83 @@ def moments_of(spec: Spec, stage: Stage, states: States, setting: Setting) -> tu
         ),
         Moment(
             at=BACKWARD,
-            gradients=first,
-            activations=kept.one + kept.passing,
+            gradients=max(stay, gradients),
+            activations=working,
             workspace=base + gathered.layers,
         ),
         Moment(
             at=BACKWARD,
             gradients=states.gradients,
-            workspace=base + gathered.late + (_stepping(spec, states) if spec.optimizer_in_backward else 0.0),
+            workspace=base
+            + gathered.late
+            + _tied(spec, stage, states, setting)
+            + (_stepping(spec, states) if spec.optimizer_in_backward else 0.0),
         ),
         _step(spec, states, gathered),
     )
 
 
+def _deepest(spec: Spec, stage: Stage, states: States, kept: Kept) -> tuple[float, float]:
+    """Give gradients and working set where their sum is the largest, of the first layer of each kind.
+
+    Backward has then been through all layers after it: gradients of itself, of what is before it and of the embedding
+    are still to come (a tied embedding has that of the head already).
+    """
+    share = (
+        states.gradients / states.parameters if states.parameters and not spec.optimizer_in_backward else 0.0
+    )
+    sizes = {id(layer): size for (layer, _), size in zip(kept.layers, states.layers, strict=True)}
+    layers = (*stage.layers, *stage.next_token)
+    start = 0.0 if spec.architecture.tied else states.embedding_gradient
+    found = (0.0, 0.0)
+    for layer, working in kept.layers:
+        place = next(index for index, each in enumerate(layers) if each is layer)
+        before = sum(sizes[id(each)] for each in layers[: place + 1])
+        gradients = max(0.0, states.gradients - start - share * before)
+        found = max(found, (gradients, working), key=sum)
+    return found
+
+
+def _tied(spec: Spec, stage: Stage, states: States, setting: Setting) -> float:
+    """Give what it takes to add the gradients of a tied embedding: its own, the head's, and their sum.
+
+    The head's is a transposed view, which is not added to in place; a sum over pieces of the loss is, and a cast.
+    """
+    if not spec.architecture.tied or not stage.last or setting.megatron or spec.parallel.zero > 1:
+        return 0.0
+    return (2 if spec.loss == "full" and not setting.casts else 1) * states.embedding_gradient
+
+
 def kept_of(spec: Spec, stage: Stage, setting: Setting) -> Kept:
     """Give the activations of a stage: each kind of layer once, times how many there are of it."""
-    total = one = passing = 0.0
+    architecture, tokens = spec.architecture, setting.tokens
+    summed = tokens >= REDUCED_TOKENS and not setting.fused
+    buffer = min(2 * SINGLE * tokens * architecture.hidden, REDUCTION) if summed else 0.0
+    total = passing = 0.0
+    layers = []
     for layer, many in stage.alike:
         whole = layer_whole(layer, spec, setting)
         mine = layer_kept(layer, whole, spec, setting)
         total += many * mine
-        one = max(one, mine)
-        passing = max(passing, layer_passing(layer, whole, spec, setting))
+        taken = layer_passing(layer, whole, spec, setting) + buffer
+        passing = max(passing, taken)
+        layers.append((layer, mine + taken))
     total *= in_flight(spec.parallel, stage.index)
-    architecture, tokens = spec.architecture, setting.tokens
     if spec.checkpointing == "offload":
         total += OFFLOADED * setting.residual * tokens * architecture.hidden / setting.sp
     if stage.first and architecture.embedding_dropout:
         total += tokens * architecture.hidden / setting.sp
     if stage.last:
-        total += sum(norm_kept(architecture.hidden, setting, architecture.norm, setting.residual, 1).values())
-    if tokens >= REDUCED_TOKENS and not setting.fused:
-        passing += min(2 * SINGLE * tokens * architecture.hidden, REDUCTION)
+        total += sum(
+            norm_kept(architecture.hidden, setting, norm_style(architecture), setting.residual, 1).values()
+        )
     head = HALF * architecture.vocab * architecture.hidden if stage.last else 0
     casts = HALF * _linear(stage) + head if setting.casts and not setting.frozen else 0.0
     again = spec.checkpointing in {"full", "offload"}
     return Kept(
         all_layers=total,
-        one=one,
         passing=passing,
+        layers=tuple(layers),
         casts=head if again and casts else casts,
         casts_forward=casts,
     )

@@ -9,6 +9,7 @@ from dstop.footprint.architecture.values import Experts
 from dstop.footprint.training.attention import attention_kept, attention_passing
 from dstop.footprint.training.feed_forward import choices, feed_forward_kept
 from dstop.footprint.training.lora import adapters_kept
+from dstop.footprint.training.norms import PRE_NORMS, norm_kept, norm_style, norms_of
 
 if TYPE_CHECKING:
     from dstop.footprint.architecture.values import Layer
@@ -62,9 +63,17 @@ def check_recompute(spec: Spec) -> None:
 def layer_whole(layer: Layer, spec: Spec, setting: Setting) -> dict[str, float]:
     """Give everything that one layer keeps without recomputation, bytes by part."""
     architecture = spec.architecture
-    kept = attention_kept(layer, architecture.hidden, setting, architecture.norm)
+    style, norms = norm_style(architecture), norms_of(layer, architecture.hidden)
+    kept = attention_kept(layer, architecture.hidden, setting, style)
     for part, size in feed_forward_kept(layer, spec, setting).items():
-        kept[part] = kept.get(part, 0.0) + size
+        if norms != 1 or part not in {"norm", "normed"}:  # a parallel block reads the norm of its attention
+            kept[part] = kept.get(part, 0.0) + size
+    if architecture.family == "gemma2" and setting.scores:  # the tangent of its soft cap
+        cells = setting.sequences * setting.local * setting.length
+        kept["core"] += setting.element * cells * layer.attention.heads / setting.tp
+    if norms > PRE_NORMS:
+        after = norm_kept(architecture.hidden, setting, style, setting.element, 0)["norm"]
+        kept["norm"] += (norms - PRE_NORMS) * after
     if architecture.residual_dropout:  # a mask of a byte after attention and after the block
         kept["dropout"] = 2 * setting.tokens * architecture.hidden / setting.sp
     if spec.lora is not None:

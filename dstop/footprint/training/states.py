@@ -48,7 +48,9 @@ class States(Value):
     largest: int
     """Elements of the largest trained tensor."""
     embedding_gradient: float
-    """Bytes of the gradient of an embedding that is not the head too; 0 on other stages."""
+    """Bytes of the gradient of the embedding; 0 on stages without it, and where it is frozen."""
+    layers: tuple[float, ...]
+    """Parameters on this rank of a layer of each kind, in the order of `Stage.alike`."""
 
 
 def states_of(spec: Spec, stage: Stage) -> States:
@@ -60,7 +62,7 @@ def states_of(spec: Spec, stage: Stage) -> States:
     """
     optimizer = optimizer_of(spec)
     state = element_bytes(spec.optimizer_state or "fp32", "optimizer_state")
-    dense, experts, largest = _count(spec, stage, optimizer, state)
+    dense, experts, largest, layers = _count(spec, stage, optimizer, state)
     adapters = 0.0
     if spec.lora is not None:
         adapters = float(sum(many * adapter_parameters(layer, spec) for layer, many in stage.alike))
@@ -94,11 +96,12 @@ def states_of(spec: Spec, stage: Stage) -> States:
         embedding_gradient=_embedding(spec, stage)
         * gradient
         / (parallel.replicas if parallel.zero > 1 else 1),
+        layers=layers,
     )
 
 
 def _embedding(spec: Spec, stage: Stage) -> float:
-    if not stage.first or spec.lora is not None or spec.architecture.tied or spec.trainable_fraction < 1:
+    if not stage.first or spec.lora is not None or spec.trainable_fraction < 1:
         return 0.0
     return spec.architecture.vocab * spec.architecture.hidden / spec.parallel.tp
 
@@ -111,17 +114,20 @@ def _elements(spec: Spec, state: float) -> tuple[float, float, float]:
     return gradient, SINGLE if spec.master_weights else 0.0, state
 
 
-def _count(spec: Spec, stage: Stage, optimizer: Optimizer, state: float) -> tuple[Group, Group, int]:
-    """Add up the tensors of a stage on one rank: those of experts apart; and the largest of them."""
+def _count(
+    spec: Spec, stage: Stage, optimizer: Optimizer, state: float
+) -> tuple[Group, Group, int, tuple[float, ...]]:
+    """Add up the tensors of a stage on one rank: experts apart; the largest of them; and each kind of layer."""
     architecture = spec.architecture
     scheme = scheme_of(architecture, weights_type(spec) if spec.lora is None else spec.lora.base)
     groups = {True: Group(), False: Group()}
-    largest = 0
+    largest, sizes = 0, []
     kinds: tuple[tuple[Iterable[Tensor], int], ...] = (
         (stage.around(architecture), 1),
         *((layer.tensors, many) for layer, many in stage.alike),
     )
     for tensors, many in kinds:
+        one = 0
         for tensor in tensors:
             count, shape = held(tensor, spec.parallel)
             group = groups[tensor.role == "expert"]
@@ -130,7 +136,9 @@ def _count(spec: Spec, stage: Stage, optimizer: Optimizer, state: float) -> tupl
             group.weights += many * count * scheme.of(tensor).of(shape)
             group.moments += many * count * _moments(tensor, shape, optimizer, state)
             largest = max(largest, elements)
-    return groups[False], groups[True], largest
+            one += count * elements
+        sizes.append(float(one))
+    return groups[False], groups[True], largest, tuple(sizes[1:])
 
 
 def _moments(tensor: Tensor, shape: tuple[int, ...], optimizer: Optimizer, state: float) -> float:

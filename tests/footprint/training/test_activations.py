@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dstop.errors import PlanError
-from dstop.footprint.architecture.values import Mlp
+from dstop.footprint.architecture.values import Mlp, Tensor
 from dstop.footprint.spec.values import Lora
 from dstop.footprint.training.attention import attention_kept, scores_kept
 from dstop.footprint.training.feed_forward import feed_forward_kept, mlp_bytes
@@ -66,7 +66,9 @@ def test_korthikanti_of_megatron(dense, train):
     heads, width = 8, 4 * HIDDEN
     base = dense().layers[0]
     attention = replace(base.attention, kv_heads=heads, dropout=0.1)
-    layer = replace(base, attention=attention, feed_forward=Mlp(width=width, gated=False, activation="gelu"))
+    second = Tensor(name="post_attention_layernorm", shape=(HIDDEN,), role="norm")
+    block = Mlp(width=width, gated=False, activation="gelu")
+    layer = replace(base, attention=attention, feed_forward=block, tensors=(*base.tensors, second))
     architecture = dense(norm="layer", residual_dropout=0.1)
     spec = train(architecture, weights="bf16", attention="eager", framework="megatron", batch=3)
     kept = sum(layer_whole(layer, spec, setting_of(spec)).values())
@@ -188,7 +190,7 @@ def test_what_is_frozen_does_not_keep_its_input(dense, train):
         setting_of(spec),
     )
     assert kept["normed"] == 0
-    assert kept["norm"] == 2 * TOKENS * (4 * HIDDEN + 4)
+    assert kept["norm"] == TOKENS * (4 * HIDDEN + 4)
     assert kept["lora"] == 2 * TOKENS * 4 * (HIDDEN + 8)
 
 
@@ -198,3 +200,25 @@ def test_scores_are_divided_by_context_parallelism(dense, train):
     setting = setting_of(spec)
     assert setting.tokens == TOKENS // 4
     assert scores_kept(spec.architecture.layers[0].attention, setting) == 6 * 8 * (TOKENS // 4) * TOKENS
+
+
+@pytest.mark.parametrize(
+    ("norms", "times"),
+    [(1, 1), (2, 2), (4, 4)],
+    ids=["parallel block", "before each", "before and after each"],
+)
+def test_norms_are_those_that_the_layer_has(dense, train, norms, times):
+    """A parallel block shares one norm; Gemma 2 and GLM 4 have one before and one after attention and block."""
+    base = dense().layers[0]
+    more = tuple(Tensor(name=f"norm {place}", shape=(HIDDEN,), role="norm") for place in range(norms - 1))
+    spec = train(dense(), weights="bf16", framework="hf")
+    kept = layer_whole(replace(base, tensors=(*base.tensors, *more)), spec, setting_of(spec))
+    assert kept["norm"] == times * TOKENS * (6 * HIDDEN + 4)
+
+
+@pytest.mark.parametrize(("family", "each"), [("llama", 6), ("gemma2", 8), ("olmo2", 8)])
+def test_norms_that_weigh_in_fp32(dense, train, family, each):
+    """Gemma and OLMo 2 multiply with the norm's weight in fp32: the normed tensor is kept in that."""
+    spec = train(dense(family=family), weights="bf16", framework="hf")
+    kept = layer_whole(spec.architecture.layers[0], spec, setting_of(spec))
+    assert kept["norm"] == TOKENS * (each * HIDDEN + 4)

@@ -59,10 +59,11 @@ def test_next_token_modules_have_logits_of_their_own(dense, train):
 
 
 def test_chunks_are_small(dense, train):
-    """Pieces that are computed again take an eighth, beside the head's gradient."""
+    """Pieces that are computed again take an eighth each; three of the head's gradient as they add to it."""
     full = _logits(train(dense(), weights="bf16", framework="hf"))
     chunked = _logits(train(dense(), weights="bf16", framework="hf", loss="chunked"))
-    assert chunked.backward == full.backward / 8 + 2 * 1000 * 256
+    assert chunked.forward == 8 * CELLS / 8
+    assert chunked.backward == max(full.backward / 8 + 2 * 1000 * 256, 3 * 2 * 1000 * 256)
 
 
 @pytest.mark.parametrize(
@@ -132,3 +133,23 @@ def test_where_the_peak_is(dense, train):
     for length, where in ((8192, BACKWARD), (8, STEP)):
         moments = _moments(train(dense(), framework="hf", weights="fp32", sequence=length))
         assert max(moments, key=lambda moment: moment.total).at == where
+
+
+@pytest.mark.parametrize(
+    ("fields", "copies"),
+    [
+        ({"weights": "bf16"}, 2),
+        ({"weights": "fp32", "autocast": "bf16"}, 1),
+        ({"weights": "bf16", "loss": "chunked"}, 1),
+    ],
+    ids=["a view of the head's", "a cast of it", "a sum over pieces"],
+)
+def test_a_tied_embedding_adds_two_gradients(dense, train, fields, copies):
+    """At the end of backward a tied embedding's gradient and the head's are added: in place only where no view is."""
+    spec = train(dense(tied=True), framework="hf", sequence=8, **fields)
+    states = states_of(spec, stages_of(spec)[0])
+    end = _moments(spec)[4]
+    assert end.workspace - _moments(train(dense(), framework="hf", sequence=8, **fields))[
+        4
+    ].workspace == pytest.approx(copies * states.embedding_gradient)
+    assert states.embedding_gradient == 1000 * 256 * (4 if "autocast" in fields else 2)
