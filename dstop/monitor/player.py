@@ -79,6 +79,8 @@ class Player:
         self._notice = self._recording.notice
         self._last_s: float | None = None
         self._frame: Frame | None = None
+        self._is_there = False
+        """Whether the frame is of the moment that was read last."""
         self._watches_anew = False
         self._monitor = Monitor(
             replay if source is None else source,
@@ -183,8 +185,9 @@ class Player:
     def _grant(self, wish: _Wish, value: int) -> None:
         self._notice = self._recording.notice
         if wish is _Wish.PLACE:
-            self._place_ns = self._bounded(value)
-            self._jump(self._recording.number_at(self._place_ns))
+            self._jump(self._recording.number_at(self._bounded(value)))
+            # Where a damaged block was gone round, it is later than was asked.
+            self._place_ns = max(self._bounded(value), self._replay.now_ns())
             return
         try:
             number = self._recording.of_weight(max(0, self._replay.number), forward=value > 0)
@@ -200,12 +203,16 @@ class Player:
     def _jump(self, number: int) -> None:
         """Go to a moment: by playing what lies between when that is little, else from a while before it."""
         here = self._replay.number
-        if self._frame is None or not here <= number <= here + WARM_STEPS:
-            self._monitor.forget()
-            first = max(0, number - WARM_STEPS)
-            self._replay.go_to(first)
-        while self._replay.number < number or self._frame is None:
+        if not (self._is_there and here <= number <= here + WARM_STEPS):
+            self._begin(max(0, number - WARM_STEPS))
+        while not (self._is_there and self._replay.number >= min(number, len(self._recording) - 1)):
             self._one()
+
+    def _begin(self, number: int) -> None:
+        """Have the next step be this moment, without anything before it."""
+        self._monitor.forget()
+        self._replay.go_to(number)
+        self._is_there = False
 
     def _advance(self, target_ns: int) -> None:
         """Go through the moments up to a place, but not through more than can be worked out meanwhile."""
@@ -213,8 +220,7 @@ class Player:
             if self._replay.ended:
                 target_ns = self._replay.now_ns()
                 break
-            due_ns = self._due_ns()
-            if due_ns > target_ns:
+            if self._due_ns() > target_ns:
                 break
             self._one()
             target_ns = max(target_ns, self._replay.now_ns())  # behind a hole, time goes on from there
@@ -231,7 +237,7 @@ class Player:
         return min(next_ns, self._replay.now_ns() + round(LONGEST_GAP_S * 1e9))
 
     def _one(self) -> None:
-        """Step to the next moment; round what is damaged."""
+        """Step to the next moment, or go round what is damaged: the next step is then what follows it."""
         number = self._replay.number + 1
         try:
             begins = self._recording.moment(number).begins
@@ -239,21 +245,21 @@ class Player:
             if begins and number > 0:
                 self._monitor.forget()
             self._frame = self._monitor.step()
+            self._is_there = True
         except RecordingError as error:
-            after = self._recording.after_block(number)
-            if after is None and self._frame is None:
-                raise
             self._notice = error.message
-            if after is None:
-                self._replay.stop()
-            else:
-                self._monitor.forget()
-                self._replay.go_to(after)
+            after = self._recording.after_block(number)
+            if after is not None:
+                self._begin(after)
+                return
+            self._recording.cut_before(number)
+            if not self._is_there:
+                self._begin(len(self._recording) - 1)
 
     def _shown(self) -> Frame:
         if self._watches_anew:
             self._watches_anew = False
-            self._frame = self._monitor.again()
+            self._frame = self._monitor.again() or self._frame
         if self._frame is None:  # pragma: no cover - a jump comes first, and gives one or raises
             raise RecordingError("the recording holds nothing")
         place = Replay(

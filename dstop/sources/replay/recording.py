@@ -114,6 +114,17 @@ class Recording:
         after = self._ends[self._find(number)[0]]
         return after if after < len(self) else None
 
+    def cut_before(self, number: int) -> None:
+        """End the recording before the block of this moment, which cannot be read, and has nothing after it.
+
+        Raises:
+            RecordingError: that leaves nothing.
+        """
+        block = self._find(number)[0]
+        if block == 0:
+            raise damaged("no block of it can be read")
+        del self._headers[block:], self._ends[block:]
+
     def close(self) -> None:
         """Let go of the file; safe to call twice."""
         self._file.close()

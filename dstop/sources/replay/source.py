@@ -61,10 +61,6 @@ class ReplaySource:
         self.number = max(0, min(number, len(self.recording) - 1)) - 1
         self._hides_problem = True
 
-    def stop(self) -> None:
-        """Have no more to give: what follows cannot be read."""
-        self.number = len(self.recording) - 1
-
     def now_ns(self) -> int:
         """Give the recording's clock: the place of what was read last."""
         return self.recording.begin_ns if self._moment is None else self._moment.at_ns
