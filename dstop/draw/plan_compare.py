@@ -57,20 +57,18 @@ def _table(first: Footprint, second: Footprint, width: int) -> list[Line]:
     lines.append(_amounts(plain, "low end", one.low_bytes, two.low_bytes, width))
     lines.append(_amounts(plain, "high end", one.high_bytes, two.high_bytes, width))
     lines.append(_row(plain, "GPUs", (f"{first.gpus:,}", f"{second.gpus:,}", ""), width))
-    lines.append(
-        _amounts(
-            plain,
-            "all GPUs",
-            *(sum(rank.gpus * rank.parts.total_bytes for rank in each.ranks) for each in (first, second)),
-            width,
-        )
-    )
+    lines.append(_amounts(plain, "all GPUs", _everywhere(first), _everywhere(second), width))
     if first.kv_bytes_per_token or second.kv_bytes_per_token:
         tokens = int(first.kv_bytes_per_token), int(second.kv_bytes_per_token)
         lines.append(_amounts(plain, "cache a token", *tokens, width))
     if first.checkpoint_bytes is not None and second.checkpoint_bytes is not None:
         lines.append(_amounts(plain, "files", first.checkpoint_bytes, second.checkpoint_bytes, width))
     return lines
+
+
+def _everywhere(footprint: Footprint) -> int:
+    """Give the expected bytes on all GPUs of the job together."""
+    return sum(rank.gpus * rank.parts.total_bytes for rank in footprint.ranks)
 
 
 def _amounts(mark: tuple[str, str], name: str, before: int, after: int, width: int) -> Line:

@@ -10,7 +10,7 @@ from dstop.draw.plan_gauge import VERDICT_ROLES, count_text
 from dstop.units import bytes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dstop.draw.line import Line, Span
     from dstop.model.footprint import Fit, Footprint, RankFootprint
@@ -54,7 +54,7 @@ def _stage(rank: RankFootprint, whole: int, width: int) -> Line:
 def card_lines(fits: Sequence[Fit], width: int) -> list[Line]:
     """Draw a card a line: what it has, the verdict, what is left, how far it goes, and what all of them cost."""
     priced = any(fit.price_per_hour is not None for fit in fits)
-    columns = [
+    columns: list[tuple[str, int, Callable[[Fit], str]]] = [
         ("usable", _BYTES, lambda each: bytes_text(each.usable_bytes)),
         ("headroom", _BYTES, lambda each: bytes_text(each.headroom_bytes)),
         ("batch ≤", _COUNT, lambda each: _count(each.max_batch)),

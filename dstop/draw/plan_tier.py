@@ -11,7 +11,7 @@ from dstop.draw.snapshot_facts import sentence_lines
 
 if TYPE_CHECKING:
     from dstop.draw.line import Line
-    from dstop.footprint.catalog.values import TierEnd, TierReport
+    from dstop.footprint.catalog.tier_values import TierEnd, TierReport
 
 _NAME, _FIGURE = 34, 16
 

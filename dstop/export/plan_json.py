@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dstop.footprint.catalog.models import ModelEntry
-    from dstop.footprint.catalog.values import Gpu, Price, Tier, TierReport
+    from dstop.footprint.catalog.tier_values import TierReport
+    from dstop.footprint.catalog.values import Gpu, Price, Tier
     from dstop.footprint.cost import Cost
     from dstop.footprint.plan import Plan
     from dstop.footprint.search.cheapest import Found

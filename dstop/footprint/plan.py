@@ -10,7 +10,7 @@ from dstop.model.value import Value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dstop.footprint.catalog.values import TierReport
+    from dstop.footprint.catalog.tier_values import TierReport
     from dstop.footprint.cost import Cost
     from dstop.footprint.search.cheapest import Searched
     from dstop.footprint.spec.values import Spec
