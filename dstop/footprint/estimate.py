@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dstop.footprint.spec.layout import check_layout
@@ -28,7 +29,7 @@ def estimate(spec: Spec) -> Footprint:
     settled, taken = settle(spec)
     of_stage, assumptions_of, cached = _of_phase(settled.phase)
     stages = stages_of(settled)
-    ranks = tuple(of_stage(settled, stage) for stage in stages)
+    ranks = _ranks(settled, stages, of_stage)
     chosen = _chosen(ranks, settled.parallel.stage)
     return Footprint(
         model=settled.architecture.name,
@@ -49,6 +50,25 @@ def estimate(spec: Spec) -> Footprint:
             *assumptions_of(settled, ranks[chosen]),
         ),
     )
+
+
+def _ranks(
+    spec: Spec, stages: tuple[Stage, ...], of_stage: Callable[[Spec, Stage], RankFootprint]
+) -> tuple[RankFootprint, ...]:
+    """Compute each stage; in inference alike ones once, for nothing in them depends on their place.
+
+    In training the place decides how many micro-batches are in flight.
+    """
+    if spec.phase == "training":
+        return tuple(of_stage(spec, stage) for stage in stages)
+    known: dict[object, RankFootprint] = {}
+    found = []
+    for stage in stages:
+        key = (stage.first, stage.last, tuple(map(id, (*stage.layers, *stage.next_token))))
+        if key not in known:
+            known[key] = of_stage(spec, stage)
+        found.append(replace(known[key], stage=stage.index))
+    return tuple(found)
 
 
 def _of_phase(
