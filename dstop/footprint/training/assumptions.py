@@ -27,6 +27,7 @@ def training_assumptions(spec: Spec, rank: RankFootprint) -> tuple[Assumption, .
         *_optimizer(spec),
         *_logits(spec),
         *_experts(spec),
+        *_sparse(spec),
         *_pipeline(spec),
         *_rest(spec),
     )
@@ -85,6 +86,18 @@ def _experts(spec: Spec) -> list[Assumption]:
             subject="activations",
             says="every expert gets as many tokens; early in training the fullest rank has 1.2 to 3 times the mean",
             source="arXiv 2502.07846",
+        )
+    ]
+
+
+def _sparse(spec: Spec) -> list[Assumption]:
+    if all(layer.attention.indexer is None for layer in spec.architecture.layers):
+        return []
+    return [
+        Assumption(
+            subject="attention",
+            says="sparse attention is counted as if it were dense flash attention; what its indexer keeps is not known",
+            source="default",
         )
     ]
 

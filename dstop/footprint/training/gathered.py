@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from dstop.footprint.formats import element_bytes
 from dstop.footprint.sharding import held
-from dstop.footprint.training.lora import adapter_parameters
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dstop.footprint.architecture.values import Layer, Tensor
+    from dstop.footprint.architecture.values import Tensor
     from dstop.footprint.spec.values import Spec
     from dstop.footprint.stages import Stage
     from dstop.footprint.training.setting import Setting
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
 
 SHARDED = 3
 """ZeRO's third stage."""
-BUCKET = 500_000_000
-"""Elements of DeepSpeed's `reduce_bucket_size` and `allgather_bucket_size` by default."""
+BUCKET, LIVE = 500_000_000, 1_000_000_000
+"""Elements of DeepSpeed's `reduce_bucket_size`, which `allgather_bucket_size` equals, and `stage3_max_live_parameters`,
+by default (deepspeed/runtime/zero/config.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -45,33 +45,40 @@ def gathered_of(spec: Spec, stage: Stage, setting: Setting, states: States) -> G
     FSDP2: the root unit (embedding, last norm, head) stays whole from forward to the end of the backward pass, where
     all its gradients are reduced at once, from a copy in the type of reductions; a layer is whole while it is in use,
     and its gradients until they are reduced (PyTorch `fully_shard`; recordings with two ranks).
+    In a pipeline weights stay whole between micro-batches, and gradients are added up whole, in the type of reductions
+    (`set_requires_gradient_sync` and `set_reshard_after_backward` in torch.distributed.pipelining's schedules).
     DistributedDataParallel: its buckets are a copy of all gradients.
-    DeepSpeed's first two stages: a bucket to reduce and a bucket to gather.
+    DeepSpeed: a bucket to reduce gradients from, one more to gather into in its first two stages, and in the third as
+    many whole weights as may live at once.
     """
     parallel = spec.parallel
     if parallel.replicas == 1 or setting.megatron:
         return Gathered()
     if parallel.zero < SHARDED:
         if spec.framework == "deepspeed" and parallel.zero:
-            most = min(BUCKET, states.whole_gradients / setting.element)
-            return Gathered(always=setting.element * most, layers=setting.element * most)
+            bucket = setting.element * min(BUCKET, states.parameters)
+            return Gathered(always=bucket, layers=bucket)
         return Gathered(always=states.whole_gradients)
     element, around = setting.element, stage.around(spec.architecture)
+    if spec.framework == "deepspeed":
+        live = element * min(LIVE, states.parameters)
+        return Gathered(always=element * min(BUCKET, states.parameters), turning=live, layers=live, late=live)
     reduced = element_bytes(spec.gradients or "fp32", "gradients")
     root = _elements(around, spec)
-    layer = max((_unit(layer, spec) for layer, _ in stage.alike), default=0.0)
+    layer = max(states.layers, default=0.0)
+    if parallel.pp > 1:
+        trained = 0.0 if spec.lora is not None else reduced
+        return Gathered(always=(element + trained) * states.parameters)
     if spec.lora is not None:
         return Gathered(turning=element * (root + layer), layers=element * (root + layer))
     largest = max((_elements((tensor,), spec) for tensor in around), default=0.0)
+    # shards of the root's gradients come last; the embedding's is left out already
+    ahead = reduced * root / parallel.replicas - (0 if spec.architecture.tied else states.embedding_gradient)
     return Gathered(
         turning=element * (root + layer),
-        layers=element * (root + largest + 2 * layer) + reduced * layer - reduced * root / parallel.replicas,
+        layers=element * (root + largest + 2 * layer) + reduced * layer - max(0.0, ahead),
         late=reduced * root + element * largest,
     )
-
-
-def _unit(layer: Layer, spec: Spec) -> float:
-    return _elements(layer.tensors, spec) + adapter_parameters(layer, spec)
 
 
 def _elements(tensors: Iterable[Tensor], spec: Spec) -> float:

@@ -159,14 +159,15 @@ def kept_of(spec: Spec, stage: Stage, setting: Setting) -> Kept:
     buffer = min(2 * SINGLE * tokens * architecture.hidden, REDUCTION) if summed else 0.0
     total = passing = 0.0
     layers = []
+    flights = in_flight(spec.parallel, stage.index)
+    once = {id(layer) for layer in stage.next_token}  # in the last chunk, whose backward pass follows at once
     for layer, many in stage.alike:
         whole = layer_whole(layer, spec, setting)
         mine = layer_kept(layer, whole, spec, setting)
-        total += many * mine
+        total += many * mine * (1 if id(layer) in once else flights)
         taken = layer_passing(layer, whole, spec, setting) + buffer
         passing = max(passing, taken)
         layers.append((layer, mine + taken))
-    total *= in_flight(spec.parallel, stage.index)
     if spec.checkpointing == "offload":
         total += OFFLOADED * setting.residual * tokens * architecture.hidden / setting.sp
     if stage.first and architecture.embedding_dropout:

@@ -34,3 +34,9 @@ def test_even_routing_is_an_assumption_of_experts(dense, latent, routed):
     """Only a model with experts is told that they are taken to be chosen as often."""
     said = _said((latent if routed else dense)())
     assert ("activations" in said) is routed
+
+
+def test_sparse_attention_is_an_assumption(latent):
+    """Where layers have an indexer the plan says that its activations are not counted."""
+    assert "indexer" in _said(latent(indexer=True))["attention"]
+    assert "indexer" not in _said(latent())["attention"]

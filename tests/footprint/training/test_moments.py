@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dstop.footprint.spec.values import Parallel
 from dstop.footprint.stages import stages_of
 from dstop.footprint.training.gathered import gathered_of
 from dstop.footprint.training.logits import logits_of
-from dstop.footprint.training.peak import BACKWARD, FORWARD, STEP, moments_of
+from dstop.footprint.training.peak import BACKWARD, FORWARD, STEP, kept_of, moments_of
 from dstop.footprint.training.pipeline import in_flight
+from dstop.footprint.training.recompute import layer_whole
 from dstop.footprint.training.setting import setting_of
 from dstop.footprint.training.states import states_of
 
@@ -153,3 +156,32 @@ def test_a_tied_embedding_adds_two_gradients(dense, train, fields, copies):
         4
     ].workspace == pytest.approx(copies * states.embedding_gradient)
     assert states.embedding_gradient == 1000 * 256 * (4 if "autocast" in fields else 2)
+
+
+def test_deepspeed_has_buckets_and_live_weights(dense, train):
+    """A small model is smaller than DeepSpeed's buckets: all its gradients, and in the third stage all its weights."""
+    spec = train(dense(), framework="deepspeed", weights="bf16", dp=2, zero=2)
+    stage = stages_of(spec)[0]
+    states = states_of(spec, stage)
+    assert gathered_of(spec, stage, setting_of(spec), states).always == 2 * states.parameters
+    spec = train(dense(), framework="deepspeed", weights="bf16", dp=2, zero=3)
+    found = gathered_of(spec, stage, setting_of(spec), states_of(spec, stage))
+    assert found.always == found.turning == 2 * states.parameters
+
+
+def test_a_pipeline_keeps_sharded_weights_whole(dense, train):
+    """FSDP in a pipeline holds weights in half precision and gradients in fp32, whole, beside its shards."""
+    spec = train(dense(), framework="pytorch", weights="fp32", autocast="bf16", dp=2, pp=2, zero=3)
+    stage = stages_of(spec)[0]
+    states = states_of(spec, stage)
+    assert gathered_of(spec, stage, setting_of(spec), states).always == (2 + 4) * states.parameters
+
+
+def test_a_next_token_module_is_in_flight_once(dense, train):
+    """The backward pass of the last chunk follows at once: what a next-token module keeps is there once."""
+    module = replace(dense().layers[0])
+    plain = train(dense(), framework="megatron", pp=2, vpp=2)
+    more = train(dense(next_token=(module,)), framework="megatron", pp=2, vpp=2)
+    kept = [kept_of(spec, stages_of(spec)[1], setting_of(spec)).all_layers for spec in (plain, more)]
+    setting = setting_of(more)
+    assert kept[1] - kept[0] == pytest.approx(sum(layer_whole(module, more, setting).values()))
