@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import signal
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from dstop.cli import terminal
 from dstop.units import bytes_text, duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from dstop.model.frame import Frame
     from dstop.monitor import Monitor
     from dstop.sources.replay.writer import RecordingWriter
 
@@ -30,20 +34,48 @@ def record_verb(path: str, options: Mapping[str, Any]) -> None:
     """
     from dstop.sources.replay.writer import RecordingWriter  # noqa: PLC0415 - a verb loads what it needs
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
     interval_s = options["interval"]
     monitor = monitor_of(interval_s, demo=options["demo"], config=options["config"])
     try:
+        first = monitor.step(
+            patience_s=FIRST_PATIENCE_S
+        )  # without a driver there is nothing to make a file for
         writer = RecordingWriter(path, step_s=interval_s, append=options["append"])
         try:
-            run(monitor, writer, stop.wait, interval_s=interval_s, seconds=options["seconds"])
+            with _told_to_stop() as stop:
+                run(
+                    monitor, writer, stop.wait, first=first, interval_s=interval_s, seconds=options["seconds"]
+                )
         finally:
             writer.close()
             _say(f"{writer.moments} steps, {bytes_text(writer.written_bytes)} in {path}")
     finally:
         monitor.close()
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """Give an event that is set when the user or the system wants an end: never in the middle of a block.
+
+    Raises:
+        StoppedError: at the end, when it was the user.
+    """
+    stop, by = threading.Event(), set()
+
+    def told(number: int, _frame: object) -> None:
+        by.add(number)
+        stop.set()
+
+    before = {
+        number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if signal.SIGINT in by:
+        raise terminal.StoppedError
 
 
 def monitor_of(interval_s: float, *, demo: bool, config: str | None) -> Monitor:
@@ -62,16 +94,14 @@ def monitor_of(interval_s: float, *, demo: bool, config: str | None) -> Monitor:
         source = DemoSource()
         hooks = DemoGuests(source)
         expectations = expectations_of(request, hooks, DemoReach(source), at_once=True)
-        return Monitor(source, interval_s=interval_s, capacity=60, guests=hooks, expectations=expectations)
+        return Monitor(source, interval_s=interval_s, guests=hooks, expectations=expectations)
     from dstop.cli.sources import open_source  # noqa: PLC0415 - as above
     from dstop.pytorch.guests import LiveGuests  # noqa: PLC0415 - as above
     from dstop.sources.procfs.reach import HostReach  # noqa: PLC0415 - as above
 
     live = LiveGuests()
     expected = expectations_of(request, live, HostReach())
-    return Monitor(
-        open_source(request), interval_s=interval_s, capacity=300, guests=live, expectations=expected
-    )
+    return Monitor(open_source(request), interval_s=interval_s, guests=live, expectations=expected)
 
 
 def run(
@@ -79,6 +109,7 @@ def run(
     writer: RecordingWriter,
     wait: Callable[[float], bool],
     *,
+    first: Frame,
     interval_s: float,
     seconds: float | None = None,
     say: Callable[[str], None] | None = None,
@@ -89,29 +120,29 @@ def run(
         monitor: what is recorded.
         writer: where to.
         wait: waits so many seconds and says whether it is time to stop.
+        first: what has been read already.
         interval_s: seconds between two steps.
         seconds: when to stop by itself.
         say: told what is recorded, when it begins.
 
     Raises:
-        SourceError: at the first reading, when there is no driver.
         RecordingError: when nothing more can be written.
     """
-    end = math.inf if seconds is None else time.monotonic() + seconds
-    patience_s, due = FIRST_PATIENCE_S, time.monotonic()
+    begin = due = time.monotonic()
+    end = math.inf if seconds is None else begin + seconds
+    cards = len(first.sample.gpus)
+    until = "until Ctrl-C" if seconds is None else f"for {duration_text(seconds)}"
+    what = f"{cards} GPU{'s' if cards != 1 else ''} every {interval_s:g} s"
+    (say or _say)(f"recording {what} into {writer.path}, {until}")
+    frame = first
+    gc.enable()  # it is off for those that end at once
     while True:
-        frame = monitor.step(patience_s=patience_s)
         writer.add(frame)
-        if writer.moments == 1:
-            cards = len(frame.sample.gpus)
-            until = "until Ctrl-C" if seconds is None else f"for {duration_text(seconds)}"
-            what = f"{cards} GPU{'s' if cards != 1 else ''} every {interval_s:g} s"
-            (say or _say)(f"recording {what} into {writer.path}, {until}")
-            patience_s = min(FIRST_PATIENCE_S, interval_s)
         now = time.monotonic()
         due = max(due + interval_s, now)
         if due > end or wait(due - now):
             return
+        frame = monitor.step(patience_s=min(FIRST_PATIENCE_S, interval_s))
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from dstop.cli import terminal
@@ -88,6 +89,7 @@ def _print(player: Player, request: Request, write: Callable[[bytes], None] = te
     """
     from dstop.cli.printing import face  # noqa: PLC0415 - a verb loads what it needs
 
+    gc.enable()  # it is off for those that end at once
     head, draw = face(request)
     left = request.count if request.repeat else 1
     due_ns = 0
