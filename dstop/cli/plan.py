@@ -129,7 +129,7 @@ def _answer(asked: Asked, options: Mapping[str, Any], own: Mapping[str, float]) 
     if options["search"]:
         from dstop.footprint.search.cheapest import search  # noqa: PLC0415 - as above
 
-        searched = search(asked.spec, cards, own, asked.said)
+        searched = search(asked.spec, cards, own, asked.said, count=options["gpus"])
     if any(options[name] is not None for name in ("hours", "tokens", "mfu")):
         runs = [(settled, fit) for fit in fits if fit.fits]
         if searched is not None:  # what was found is what would be run

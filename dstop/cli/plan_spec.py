@@ -63,7 +63,9 @@ def asked_of(name: str, options: Mapping[str, Any]) -> Asked:
     data = _overlaid(begun, options)
     _spread(data, options["gpus"])
     spec = parse_spec(data, architecture=architecture)
-    said = {each for each in (*_FLAGS, *_LAYOUT) if options[each] is not None}
+    said = {
+        each for each in (*_FLAGS, *_LAYOUT) if options[each] is not None
+    }  # --gpus is a number, no layout
     if "weights" in begun and tier is None:
         said.add("weights")
     return Asked(spec=spec, said=frozenset(said), tier=tier)

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 from dstop.footprint.catalog.hardware import servers
 from dstop.footprint.catalog.prices import price_of
 from dstop.footprint.cost import computed_in
-from dstop.footprint.search.trial import Trials
+from dstop.footprint.search.trial import MOST_GPUS, Trials
 from dstop.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from dstop.footprint.catalog.values import Gpu, Price
     from dstop.footprint.search.layouts import Layout
     from dstop.footprint.spec.values import Spec
     from dstop.model.footprint import Fit
 
-MOST_GPUS = 1024
 KEPT = 6
 """Answers that are given at most."""
 _SERVER = 8
@@ -54,6 +53,8 @@ class Searched(Value):
     """The cheapest first; empty when nothing fits."""
     cards: int
     """Kinds of cards that compute in what was asked for."""
+    count: int | None = None
+    """Of each; None where the number was searched."""
     formats: tuple[str, ...]
     tried: int
     """Configurations that were computed; what cannot fit by its weights and states alone was not."""
@@ -63,12 +64,21 @@ class Searched(Value):
         """Say what was searched, in one sentence."""
         formats = f", weights as asked and in {', '.join(self.formats)}" if self.formats else ""
         kinds = f"{self.cards} kind{'s' if self.cards != 1 else ''} of cards"
-        counts = f"1 to {MOST_GPUS:,} of each in powers of two"
+        counts = (
+            f"1 to {MOST_GPUS:,} of each in powers of two"
+            if self.count is None
+            else f"{self.count:,} of each"
+        )
         return f"{kinds}, {counts}{formats}; {self.tried} configurations were computed"
 
 
 def search(
-    spec: Spec, gpus: Sequence[Gpu], own: Mapping[str, float] | None = None, said: Collection[str] = ()
+    spec: Spec,
+    gpus: Sequence[Gpu],
+    own: Mapping[str, float] | None = None,
+    said: Collection[str] = (),
+    *,
+    count: int | None = None,
 ) -> Searched:
     """Find the cheapest layout for each card and format, and give the cheapest of those.
 
@@ -82,8 +92,9 @@ def search(
         gpus: cards of the catalog.
         own: the user's prices.
         said: fields that somebody has set, which stay.
+        count: cards in all, where somebody has so many; else 1 to `MOST_GPUS`, in powers of two.
     """
-    trials = Trials(spec, said)
+    trials = Trials(spec, said, count)
     formats = _formats(spec, said)
     jobs = sorted(
         (
@@ -117,6 +128,7 @@ def search(
     return Searched(
         found=tuple(first),
         cards=len({gpu.short for _, gpu, _ in jobs}),
+        count=count,
         formats=tuple(name for name in formats if name is not None),
         tried=trials.count,
     )
@@ -146,7 +158,7 @@ def _bound(
     gpu: Gpu, weights: str | None, trials: Trials, own: Mapping[str, float] | None
 ) -> tuple[_Rank, Gpu, str | None]:
     """Give where a card and a format can stand at best: with the fewest cards that could hold the states alone."""
-    count = trials.least_gpus(gpu, weights, MOST_GPUS)
+    count = trials.counts(gpu, weights)[0]
     price = price_of(gpu, count, own)
     hour = 0.0 if price is None else price.per_hour
     return (price is None, hour, count, _LOSSY[weights or "native"], gpu.short), gpu, weights
@@ -159,7 +171,7 @@ def _rank(found: Found, gpu: Gpu, weights: str | None) -> _Rank:
 
 def _smallest(trials: Trials, gpu: Gpu, weights: str | None, own: Mapping[str, float] | None) -> Found | None:
     """Give the least intrusive layout on the fewest cards of a kind; None where no number of them does."""
-    for count in _counts(trials.least_gpus(gpu, weights, MOST_GPUS)):
+    for count in trials.counts(gpu, weights):
         for layout in trials.layouts(count, _together(gpu)):
             fit = trials.fit(gpu, weights, layout)
             if fit is not None:
@@ -183,14 +195,6 @@ def _changes(spec: Spec, weights: str | None, layout: Layout) -> tuple[str, ...]
         recomputed = "no" if layout.checkpointing == "none" else str(layout.checkpointing)
         changes.append(f"{recomputed} checkpointing")
     return tuple(changes)
-
-
-def _counts(least: int) -> Iterator[int]:
-    count = 1
-    while count <= MOST_GPUS:
-        if count >= least:
-            yield count
-        count *= 2
 
 
 def _together(gpu: Gpu) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dstop.footprint.spec.values import Spec
     from dstop.model.footprint import Footprint, Parts
 
+MOST_GPUS = 1024
 _SAFE = 0.7
 """Of what comes and goes on one GPU with the same tensor parallelism, any layout takes at least this: in a pipeline the
 first stage keeps as many micro-batches as there are stages, each of its share of the layers, which is the same."""
@@ -36,10 +37,12 @@ class Trials:
     Args:
         spec: what was asked.
         said: fields that stay as they are.
+        count: cards in all, where that is not searched.
     """
 
-    def __init__(self, spec: Spec, said: Collection[str]) -> None:
+    def __init__(self, spec: Spec, said: Collection[str], count: int | None = None) -> None:
         self._said = said
+        self._count = count
         self.spec = replace(spec, gpu=None, gpu_bytes=None)
         self.count = 0
         self._pooled = spec.phase == "inference" and settle(spec)[0].framework in SERVING
@@ -59,13 +62,14 @@ class Trials:
         """Give the spec of a trial on its card."""
         return on_card(self._with(weights, layout.parallel, layout.checkpointing), gpu)
 
-    def least_gpus(self, gpu: Gpu, weights: str | None, most: int) -> int:
-        """Give the fewest cards, a power of two, on which weights, gradients and states could lie; `most` at most."""
+    def counts(self, gpu: Gpu, weights: str | None) -> tuple[int, ...]:
+        """Give the numbers of cards to try, the fewest first: those on which weights and states alone could lie."""
+        if self._count is not None:
+            return (self._count,)
         static = self._alone(weights, 1, self.spec.checkpointing)
-        count = 1
-        while count < most and static is not None and static.static_bytes / count > gpu.usable_bytes:
-            count *= 2
-        return count
+        least = 0.0 if static is None else static.static_bytes / gpu.usable_bytes
+        counts = tuple(2**power for power in range(MOST_GPUS.bit_length()))
+        return tuple(count for count in counts if count >= least) or counts[-1:]
 
     def fit(self, gpu: Gpu, weights: str | None, layout: Layout) -> Fit | None:
         """Hold a layout against a card; None where it does not fit up to the high end of its band."""

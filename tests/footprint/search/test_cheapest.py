@@ -99,6 +99,17 @@ def test_weights_that_were_asked_for_stay():
     assert {found.spec.weights for found in searched.found} == {"bf16"}
 
 
+@pytest.mark.parametrize("count", [4, 6])
+def test_who_has_so_many_cards_is_answered_for_those(count):
+    """With a number of cards each answer takes all of them, and the sentence says so."""
+    searched = search(spec_of("llama-3-8b", phase="training"), usual_gpus(), count=count)
+    assert searched.found
+    assert (
+        {one.count for one in searched.found} == {one.spec.parallel.gpus for one in searched.found} == {count}
+    )
+    assert f"{count} of each" in searched.says
+
+
 def test_the_users_price_decides():
     """A card that costs the user nearly nothing is the answer."""
     own = {"H200": 0.001}
