@@ -69,8 +69,8 @@ def watch(
 
 def expectations_of(
     request: Request, guests: Guests | None, reach: Reach | None, *, at_once: bool = False
-) -> Expectations:
-    """Give what holds the models of a source against what they should need.
+) -> Expectations | None:
+    """Give what holds the models of a source against what they should need; None for a table of cards alone.
 
     Args:
         request: what was asked of this run.
@@ -78,6 +78,8 @@ def expectations_of(
         reach: reads more of its processes; None where they are another machine's.
         at_once: whether a step may wait for it, because nothing behind the source is ever slow.
     """
+    if request.face == "csv":
+        return None
     from dstop.monitor.expectations import Expectations  # noqa: PLC0415 - a verb loads what it needs
 
     live = request.face == "live"

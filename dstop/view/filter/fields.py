@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from dstop.model.value import Value
-from dstop.view.order import allocated_bytes, cached_bytes, excess_bytes, expected_bytes
+from dstop.view.order import allocated_bytes, cached_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +67,8 @@ def cmdline_text(process: GpuProcess) -> str:
     return " ".join(parts)[:LONGEST_TEXT]
 
 
-def _known(*values: str | None) -> tuple[str, ...]:
+def known(*values: str | None) -> tuple[str, ...]:
+    """Give those that there are, no longer than anything looks at them."""
     return tuple(value[:LONGEST_TEXT] for value in values if value)
 
 
@@ -75,15 +76,15 @@ def _user(subject: Subject) -> tuple[str, ...]:
     facts = subject.process.facts
     if facts.user is None and facts.uid is not None:
         return (str(facts.uid),)
-    return _known(facts.user)
+    return known(facts.user)
 
 
 def _command(subject: Subject) -> tuple[str, ...]:
-    return _known(cmdline_text(subject.process), subject.process.facts.command)
+    return known(cmdline_text(subject.process), subject.process.facts.command)
 
 
 def _labels(subject: Subject) -> tuple[str, ...]:
-    return _known(*(f"{name}={value}" for name, value in subject.process.facts.labels.items()))
+    return known(*(f"{name}={value}" for name, value in subject.process.facts.labels.items()))
 
 
 def _share(subject: Subject) -> float | None:
@@ -120,35 +121,28 @@ _TEXTS: tuple[Field, ...] = (
         kind=Kind.TEXT,
         help="its container, pod or Slurm job",
         example="container:docker",
-        text=lambda s: _known(s.process.facts.container),
+        text=lambda s: known(s.process.facts.container),
     ),
     Field(
         name="job",
         kind=Kind.TEXT,
         help="what its ranks have in common",
         example="job:1234",
-        text=lambda s: _known(s.process.facts.job),
+        text=lambda s: known(s.process.facts.job),
     ),
     Field(
         name="framework",
         kind=Kind.TEXT,
         help="what it is built on",
         example="framework:vllm",
-        text=lambda s: _known(s.process.facts.framework),
+        text=lambda s: known(s.process.facts.framework),
     ),
     Field(
         name="model",
         kind=Kind.TEXT,
         help="the model it runs",
         example="model:deepseek",
-        text=lambda s: _known(s.process.facts.model),
-    ),
-    Field(
-        name="tier",
-        kind=Kind.TEXT,
-        help="the sizing guide's tier of its model",
-        example="tier:pro",
-        text=lambda s: _known(s.process.expectation.tier if s.process.expectation else None),
+        text=lambda s: known(s.process.facts.model),
     ),
     Field(name="label", kind=Kind.TEXT, help="what plugins know of it", example="label:team=a", text=_labels),
     Field(
@@ -156,7 +150,7 @@ _TEXTS: tuple[Field, ...] = (
         kind=Kind.TEXT,
         help="the name of its GPU",
         example="card:H200",
-        text=lambda s: _known(s.gpu.name if s.gpu else None),
+        text=lambda s: known(s.gpu.name if s.gpu else None),
         of_memory=True,
     ),
     Field(
@@ -164,7 +158,7 @@ _TEXTS: tuple[Field, ...] = (
         kind=Kind.TEXT,
         help="the UUID of its GPU",
         example="uuid:GPU-3f2a",
-        text=lambda s: _known(s.process.gpu_uuid or (s.gpu.uuid if s.gpu else None)),
+        text=lambda s: known(s.process.gpu_uuid or (s.gpu.uuid if s.gpu else None)),
         of_memory=True,
     ),
     Field(
@@ -180,7 +174,7 @@ _TEXTS: tuple[Field, ...] = (
         kind=Kind.CHOICE,
         help="the kernel's letter: D and Z are stuck",
         example="state:D,Z",
-        text=lambda s: _known(s.process.state),
+        text=lambda s: known(s.process.state),
         choices=("R", "S", "D", "T", "Z", "I"),
     ),
 )
@@ -282,20 +276,6 @@ _AMOUNTS: tuple[Field, ...] = (
         number=lambda s: s.process.not_torch_bytes,
     ),
     Field(
-        name="expected",
-        kind=Kind.BYTES,
-        help="what its model should need; has:expected finds the known",
-        example="expected>10G",
-        number=lambda s: expected_bytes(s.process),
-    ),
-    Field(
-        name="excess",
-        kind=Kind.BYTES,
-        help="by how much it holds more than that",
-        example="excess>5G",
-        number=lambda s: excess_bytes(s.process),
-    ),
-    Field(
         name="rss",
         kind=Kind.BYTES,
         help="its host memory",
@@ -353,7 +333,9 @@ _AMOUNTS: tuple[Field, ...] = (
 @cache
 def fields() -> tuple[Field, ...]:
     """Give every field, in the order that the help lists them."""
-    return (*_TEXTS, *_INTEGERS, *_AMOUNTS)
+    from dstop.view.filter.model_fields import AMOUNTS, TEXTS  # noqa: PLC0415 - they are made of what is here
+
+    return (*_TEXTS, *TEXTS, *_INTEGERS, *_AMOUNTS, *AMOUNTS)
 
 
 @cache

@@ -157,7 +157,7 @@ class Operator(Enum):
     HAS = ":"
 
 
-_COMPARE: Mapping[Operator, Callable[[float, float], bool]] = {
+COMPARE: Mapping[Operator, Callable[[float, float], bool]] = {
     Operator.AT_MOST: le,
     Operator.AT_LEAST: ge,
     Operator.OTHER: ne,
@@ -178,7 +178,7 @@ class Compares(Value):
     def matches(self, subject: Subject) -> bool:
         """Compare; what is not known is on no side."""
         value = self.field.number(subject) if self.field.number else None
-        return value is not None and _COMPARE[self.operator](value, self.bound)
+        return value is not None and COMPARE[self.operator](value, self.bound)
 
     def of_memory(self) -> bool:
         """Ask the field."""
