@@ -52,7 +52,7 @@ def dstop() -> Subject:
     return Subject(name="dstop", live=start, once=once, env=env)
 
 
-def _installed(package: str) -> Path:
+def installed(package: str) -> Path:
     """Give a peer's command from a virtual environment of its own, installing it when it is not there yet."""
     folder = CACHE / "venvs" / package
     command = folder / "bin" / package
@@ -65,13 +65,13 @@ def _installed(package: str) -> Path:
 
 def nvitop() -> Subject:
     """Give nvitop, the peer that ratios are taken to."""
-    command = str(_installed("nvitop"))
+    command = str(installed("nvitop"))
     return Subject(name="nvitop", live=(command, "--interval", "1"), once={"nvitop -1": (command, "-1")})
 
 
 def gpustat() -> Subject:
     """Give gpustat, which has no keys: an interrupt ends it."""
-    command = str(_installed("gpustat"))
+    command = str(installed("gpustat"))
     return Subject(
         name="gpustat",
         live=(command, "-cup", "-i", "1"),

@@ -151,6 +151,8 @@ def _print_page(monitor: Monitor, options: Mapping[str, Any]) -> None:
 
 
 def _serve(request: Request, options: Mapping[str, Any]) -> None:
+    from dstop.export.metrics.page import page  # noqa: PLC0415 - a verb loads what it needs
+
     interval_s = request.settings.interval_s
     monitor: Monitor | None = None
     held: list[Newest] = []
@@ -163,6 +165,7 @@ def _serve(request: Request, options: Mapping[str, Any]) -> None:
         newest = _newest(monitor, options)
         newest.step(patience_s=FIRST_PATIENCE_S)
         held.append(newest)
+        page(newest.moment())  # names are written once: the first scrape should not wait for them
         threading.Thread(target=server.serve_forever, name="scrapes", daemon=True).start()
         _say(f"serving at {server.url}, reading every {interval_s:g} s")
         gc.enable()  # it was off for those that end at once

@@ -46,22 +46,27 @@ def add_processes(
     shown = distinct((_row_labels(row), row) for row in own)
     families.add_columns(_ROW, shown)
     late = {of for of, guest in guests.items() if _is_late(guest)}
-    answered = [(key, row) for key, row in shown if row.allocator is not None and row.id not in late]
+    inside = [(key, row) for key, row in shown if row.allocator is not None]
+    answered = [(key, row) for key, row in inside if row.id not in late] if late else inside
     families.add_columns(_NOT_TORCH, answered)
     families.add_columns(_TORCH, [(key, row.allocator) for key, row in answered])
     known = [(key, row.expectation) for key, row in shown if row.expectation is not None]
     families.add_columns(_EXPECTED, known)
     for key, row in shown:
-        families.add(m.PROCESS_NAMES, 1, _names(key, row, guests.get(row.id)))
+        families.add(m.PROCESS_NAMES, 1, _names(key, row, guests.get(row.id) if guests else None))
         _add_model(families, key, row)
-    people = distinct((labels(m.PERSON, *key.values[len(m.MIG) :]), row) for key, row in shown)
+    people = distinct((_person(key), row) for key, row in shown)
     families.add_columns(_PERSON, people)
-    for key, row in people:
+    for key, row in distinct((_person(key), row) for key, row in inside):
         guest = guests.get(row.id)
-        if guest is not None and row.allocator is not None:
-            families.add(m.TORCH_STALE, guest.stale_s or 0, key)
+        families.add(m.TORCH_STALE, None if guest is None else guest.stale_s or 0, key)
     _add_others(families, rest, sorted(here))
     return len(rest)
+
+
+def _person(key: Labels) -> Labels:
+    """Give the labels of the process, of those of its row on one card."""
+    return labels(m.PERSON, *key.values[len(m.MIG) :])
 
 
 def _size(row: GpuProcess) -> tuple[int, int, int]:

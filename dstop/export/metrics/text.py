@@ -7,6 +7,7 @@ Sources: OpenMetrics 1.0 (github.com/prometheus/OpenMetrics), Prometheus' text f
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from prometheus_client.utils import floatToGoString
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
     from dstop.export.metrics.families import Family
     from dstop.model.metric import Metric
+
+MOST_KEPT = 8192
+"""Most figures of a page were on the one before, or are on the same one: capacities, limits, counters at rest."""
+_LONG, _EXACT = 10**6, 2**53
+"""Below the one there is no exponent; above the other a float is not the number any more."""
 
 
 def openmetrics(families: Iterable[Family]) -> bytes:
@@ -38,8 +44,19 @@ def plain(families: Iterable[Family]) -> bytes:
 
 
 def _lines(family: Family, parts: list[str]) -> None:
-    name, text = family.metric.name, _number
+    name, text = family.metric.name, number
     parts.extend([f"{name}{labels.text} {text(value)}\n" for labels, value in family.samples])
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def number(value: float) -> str:
+    """Write a number as the library does, which is as Go does: an exponent from seven digits on."""
+    if not value:
+        return "0.0"
+    if isinstance(value, int) and _LONG <= value <= _EXACT:
+        digits = str(value)
+        return f"{digits[0]}.{digits[1:]}".rstrip("0.") + f"e+{len(digits) - 1:02d}"
+    return _number(value)
 
 
 _number: Callable[[float], str] = floatToGoString

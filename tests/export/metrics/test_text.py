@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from prometheus_client import exposition
 from prometheus_client.openmetrics import exposition as library
+from prometheus_client.utils import floatToGoString
 
 from dstop.export.metrics.library import registry_of
 from dstop.export.metrics.moment import Counts, Moment
 from dstop.export.metrics.page import page
-from dstop.export.metrics.text import openmetrics, plain
+from dstop.export.metrics.text import number, openmetrics, plain
 from dstop.model.event import EventKind
 from dstop.testing import frames, make_allocator, make_expectation, make_process, make_sample
 from dstop.units import GIB
 
 from .pages import moment
+
+
+@given(st.integers(0, 2**70) | st.integers(0, 10**8) | st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_the_librarys(value):
+    """Whole or not, short or long; nought alone has no sign."""
+    assert number(value) == (floatToGoString(value) if value else "0.0")
 
 
 @given(frame=frames())
