@@ -23,7 +23,12 @@ DEVICES = Path("/dev/shm")  # noqa: S108 - where the simulated devices are
 def main() -> int:
     """Run the programs that measure, on a device of their own."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="+", metavar="FOLDER|CASE", help="where to write, and which cases")
+    parser.add_argument(
+        "names",
+        nargs="+",
+        metavar="FOLDER|CASE",
+        help="where to write, and which cases; drawn:COUNT:SEED draws them",
+    )
     parser.add_argument("--saved", action="store_true", help="print what autograd keeps of the cases")
     parser.add_argument("--peaks", action="store_true", help="print what is alive at the peaks of the cases")
     chosen = parser.parse_args()

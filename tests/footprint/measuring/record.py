@@ -1,5 +1,7 @@
 """Measure trainings and generations with the real PyTorch: `python record.py FOLDER [CASE...]`, all without names.
 
+`drawn:COUNT:SEED` instead of names measures cases that nobody chose (`drawn.py`).
+
 A Python with PyTorch and transformers runs it (`DSTOP_CUDASIM_PYTHON`), on a GPU or on a simulated one; models are made
 from configurations, nothing is downloaded. Each case runs in a process of its own, and becomes a JSON file: the SPEC
 that `dstop plan` would be asked with, and the bytes that PyTorch's allocator counted. On a simulated device every
@@ -19,6 +21,7 @@ from pathlib import Path
 import torch
 import transformers
 from cases import CASES, GENERATIONS, Generation, spec_of
+from drawn import draw
 from generate import measure_generation
 from train import measure, without_padding
 
@@ -77,6 +80,10 @@ def main(folder, names):
     without_padding()
     folder.mkdir(parents=True, exist_ok=True)
     failed = 0
+    if names and names[0].startswith("drawn:"):
+        drawn = draw(*map(int, names[0].split(":")[1:]))
+        CASES.update(drawn)
+        names = list(drawn)
     for name in names or [*CASES, *GENERATIONS]:
         start = time.monotonic()
         good = run_apart(name, folder)
