@@ -51,24 +51,29 @@ def gathered_of(spec: Spec, stage: Stage, setting: Setting, states: States) -> G
     DeepSpeed: a bucket to reduce gradients from, one more to gather into in its first two stages, and in the third as
     many whole weights as may live at once.
     """
-    parallel = spec.parallel
-    if parallel.replicas == 1 or setting.megatron:
+    if spec.parallel.replicas == 1 or setting.megatron:
         return Gathered()
-    if parallel.zero < SHARDED:
-        if spec.framework == "deepspeed" and parallel.zero:
-            bucket = setting.element * min(BUCKET, states.parameters)
-            return Gathered(always=bucket, layers=bucket)
-        return Gathered(always=states.whole_gradients)
-    element, around = setting.element, stage.around(spec.architecture)
-    if spec.framework == "deepspeed":
-        live = element * min(LIVE, states.parameters)
-        return Gathered(always=element * min(BUCKET, states.parameters), turning=live, layers=live, late=live)
+    deepspeed = spec.framework == "deepspeed"
+    bucket = setting.element * min(BUCKET, states.parameters)
+    if spec.parallel.zero == SHARDED:
+        if not deepspeed:
+            return _sharded(spec, stage, setting, states)
+        live = setting.element * min(LIVE, states.parameters)
+        return Gathered(always=bucket, turning=live, layers=live, late=live)
+    if deepspeed and spec.parallel.zero:
+        return Gathered(always=bucket, layers=bucket)
+    return Gathered(always=states.whole_gradients)
+
+
+def _sharded(spec: Spec, stage: Stage, setting: Setting, states: States) -> Gathered:
+    """FSDP2's units."""
+    parallel, element, around = spec.parallel, setting.element, stage.around(spec.architecture)
     reduced = element_bytes(spec.gradients or "fp32", "gradients")
-    root = _elements(around, spec)
-    layer = max(states.layers, default=0.0)
     if parallel.pp > 1:
         trained = 0.0 if spec.lora is not None else reduced
         return Gathered(always=(element + trained) * states.parameters)
+    root = _elements(around, spec)
+    layer = max(states.layers, default=0.0)
     if spec.lora is not None:
         return Gathered(turning=element * (root + layer), layers=element * (root + layer))
     largest = max((_elements((tensor,), spec) for tensor in around), default=0.0)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
 
+from dstop.footprint.sharding import held
 from dstop.footprint.training.gathered import gathered_of
 from dstop.footprint.training.logits import logits_of
 from dstop.footprint.training.norms import norm_kept, norm_style
 from dstop.footprint.training.optimizers import optimizer_of, steps_foreach
 from dstop.footprint.training.overheads import libraries
 from dstop.footprint.training.pipeline import in_flight
-from dstop.footprint.training.recompute import layer_kept, layer_passing, layer_whole
+from dstop.footprint.training.recompute import layer_again, layer_kept, layer_passing, layer_whole
 from dstop.footprint.training.setting import HALF, SINGLE, Setting, setting_of
 from dstop.model.value import Value
 
@@ -46,16 +48,25 @@ class Moment(Value):
         return self.gradients + self.activations + self.logits + self.workspace
 
 
+class Working(NamedTuple):
+    """What one layer holds during its backward pass."""
+
+    again: float = 0.0
+    """Activations: computed again, or its own that were kept."""
+    passing: float = 0.0
+    """Gradients between its matrices."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Kept(Value):
     """Activations of a stage."""
 
     all_layers: float
     """From forward to backward, all micro-batches in flight, with what is around the layers."""
-    passing: float
-    """What the backward pass of one layer takes, at most."""
-    layers: tuple[tuple[Layer, float], ...]
-    """Each kind with what it keeps and takes while its backward pass is at work."""
+    last: Working
+    """Of the layer that takes the most when backward begins, beside what all have kept."""
+    layers: tuple[tuple[Layer, Working], ...]
+    """Each kind of layer, with what it has kept and takes while its backward pass is at work."""
     casts: float
     """Copies of weights that autograd keeps under autocast."""
     casts_forward: float
@@ -100,14 +111,14 @@ def moments_of(spec: Spec, stage: Stage, states: States, setting: Setting) -> tu
         Moment(
             at=BACKWARD,
             gradients=stay + head,
-            activations=kept.all_layers + kept.casts + kept.passing,
-            workspace=base + whole,
+            activations=kept.all_layers + kept.casts + kept.last.again,
+            workspace=base + whole + kept.last.passing,
         ),
         Moment(
             at=BACKWARD,
             gradients=max(stay, gradients),
-            activations=working,
-            workspace=base + gathered.layers,
+            activations=working.again,
+            workspace=base + gathered.layers + working.passing,
         ),
         Moment(
             at=BACKWARD,
@@ -121,7 +132,7 @@ def moments_of(spec: Spec, stage: Stage, states: States, setting: Setting) -> tu
     )
 
 
-def _deepest(spec: Spec, stage: Stage, states: States, kept: Kept) -> tuple[float, float]:
+def _deepest(spec: Spec, stage: Stage, states: States, kept: Kept) -> tuple[float, Working]:
     """Give gradients and working set where their sum is the largest, of the first layer of each kind.
 
     Backward has then been through all layers after it: gradients of itself, of what is before it and of the embedding
@@ -133,12 +144,12 @@ def _deepest(spec: Spec, stage: Stage, states: States, kept: Kept) -> tuple[floa
     sizes = {id(layer): size for (layer, _), size in zip(kept.layers, states.layers, strict=True)}
     layers = (*stage.layers, *stage.next_token)
     start = 0.0 if spec.architecture.tied else states.embedding_gradient
-    found = (0.0, 0.0)
+    found = (0.0, Working())
     for layer, working in kept.layers:
         place = next(index for index, each in enumerate(layers) if each is layer)
         before = sum(sizes[id(each)] for each in layers[: place + 1])
         gradients = max(0.0, states.gradients - start - share * before)
-        found = max(found, (gradients, working), key=sum)
+        found = max(found, (gradients, working), key=lambda each: each[0] + sum(each[1]))
     return found
 
 
@@ -157,17 +168,19 @@ def kept_of(spec: Spec, stage: Stage, setting: Setting) -> Kept:
     architecture, tokens = spec.architecture, setting.tokens
     summed = tokens >= REDUCED_TOKENS and not setting.fused
     buffer = min(2 * SINGLE * tokens * architecture.hidden, REDUCTION) if summed else 0.0
-    total = passing = 0.0
-    layers = []
+    total, last, layers = 0.0, Working(), []
     flights = in_flight(spec.parallel, stage.index)
     once = {id(layer) for layer in stage.next_token}  # in the last chunk, whose backward pass follows at once
     for layer, many in stage.alike:
         whole = layer_whole(layer, spec, setting)
         mine = layer_kept(layer, whole, spec, setting)
         total += many * mine * (1 if id(layer) in once else flights)
-        taken = layer_passing(layer, whole, spec, setting) + buffer
-        passing = max(passing, taken)
-        layers.append((layer, mine + taken))
+        again, passing = (
+            layer_again(layer, whole, spec, setting),
+            layer_passing(layer, spec, setting) + buffer,
+        )
+        last = max(last, Working(again, passing), key=sum)
+        layers.append((layer, Working(mine + again, passing)))
     if spec.checkpointing == "offload":
         total += OFFLOADED * setting.residual * tokens * architecture.hidden / setting.sp
     if stage.first and architecture.embedding_dropout:
@@ -176,24 +189,27 @@ def kept_of(spec: Spec, stage: Stage, setting: Setting) -> Kept:
         total += sum(
             norm_kept(architecture.hidden, setting, norm_style(architecture), setting.residual, 1).values()
         )
-    head = HALF * architecture.vocab * architecture.hidden if stage.last else 0
-    casts = HALF * _linear(stage) + head if setting.casts and not setting.frozen else 0.0
+    head = HALF * architecture.vocab * architecture.hidden / setting.tp if stage.last else 0.0
+    casts = HALF * _linear(spec, stage) + head if setting.casts and not setting.frozen else 0.0
     again = spec.checkpointing in {"full", "offload"}
     return Kept(
         all_layers=total,
-        passing=passing,
+        last=last,
         layers=tuple(layers),
         casts=head if again and casts else casts,
         casts_forward=casts,
     )
 
 
-def _linear(stage: Stage) -> int:
-    """Count the parameters of matrices in the layers: what autocast casts."""
-    return sum(
-        many * sum(tensor.parameters for tensor in layer.tensors if len(tensor.shape) > 1)
-        for layer, many in stage.alike
-    )
+def _linear(spec: Spec, stage: Stage) -> float:
+    """Count the parameters of matrices in the layers on one rank: what autocast casts."""
+    total = 0.0
+    for layer, many in stage.alike:
+        for tensor in layer.tensors:
+            if len(tensor.shape) > 1:
+                count, shape = held(tensor, spec.parallel)
+                total += many * count * prod(shape)
+    return total
 
 
 def _step(spec: Spec, states: States, gathered: Gathered) -> Moment:

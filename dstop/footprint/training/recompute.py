@@ -103,15 +103,22 @@ def layer_kept(layer: Layer, whole: dict[str, float], spec: Spec, setting: Setti
     return sum(size for part, size in whole.items() if part not in gone)
 
 
-def layer_passing(layer: Layer, whole: dict[str, float], spec: Spec, setting: Setting) -> float:
-    """Give what the backward pass of one layer needs beside what was kept: what it recomputes, and gradients.
+def layer_again(layer: Layer, whole: dict[str, float], spec: Spec, setting: Setting) -> float:
+    """Give what the backward pass of one layer computes again before it begins."""
+    if spec.checkpointing == "none":
+        return 0.0
+    everything = sum(whole.values())
+    if spec.checkpointing in {"full", "offload"}:
+        return everything
+    return max(0.0, everything - layer_kept(layer, whole, spec, setting))
 
-    Gradients of what is between matrices: three of the feed-forward width, or some fp32 copies of the residual stream
-    in the backward pass of a norm, or of scores; whichever is largest.
+
+def layer_passing(layer: Layer, spec: Spec, setting: Setting) -> float:
+    """Give the gradients between matrices that the backward pass of one layer holds at once.
+
+    Three of the feed-forward width, or some fp32 copies of the residual stream in the backward pass of a norm, or
+    those of scores; whichever is largest (replays of the allocator's history).
     """
-    again = 0.0 if spec.checkpointing == "none" else max(0.0, sum(whole.values()))
-    if spec.checkpointing != "none" and spec.checkpointing not in {"full", "offload"}:
-        again -= layer_kept(layer, whole, spec, setting)
     block, tokens = layer.feed_forward, setting.tokens
     width = block.width / setting.tp * tokens if not isinstance(block, Experts) else 0.0
     if isinstance(block, Experts):
@@ -119,9 +126,7 @@ def layer_passing(layer: Layer, whole: dict[str, float], spec: Spec, setting: Se
         width = pairs * max(block.width / spec.parallel.expert_tp, spec.architecture.hidden)
         width /= 1 if setting.fused else block.routed / spec.parallel.ep  # a loop has one expert's at a time
     norms = (3 if setting.fused else 5) * 4 * tokens * spec.architecture.hidden / setting.sp
-    return max(0.0, again) + max(
-        3 * setting.element * width, norms, attention_passing(layer.attention, setting)
-    )
+    return max(3 * setting.element * width, norms, attention_passing(layer.attention, setting))
 
 
 def _rows(whole: dict[str, float], setting: Setting) -> float:
