@@ -223,7 +223,8 @@ class Expectations:
         found = entry.found
         if isinstance(found, str):
             return replace(row, unavailable={**row.unavailable, "footprint": found})
-        figures = (row.gpu_memory_bytes, row.allocator)
+        device = row.allocator
+        figures = (row.gpu_memory_bytes, device and (device.peak_allocated_bytes, device.reserved_bytes))
         if entry.drawn is None or entry.drawn[0] != figures:
             from dstop.footprint.live.compare import compare  # noqa: PLC0415 - once a model is there
 
