@@ -24,9 +24,6 @@ SAYABLE = [name for name in TRAININGS if not RECORDINGS[name]["variant"]]
 MOMENTS = ("forward", "backward", "optimizer")
 FURTHER_OFF = {
     "dsv2-lite-autocast-checkpointing": (0.07, "11 MiB of an expert's matrix are handed out as 12 MiB"),
-    "gemma2-bf16": (0.18, "the tanh that caps the logits, and float32 norms"),
-    "gemma2-autocast-eager": (0.18, "the tanh that caps logits and scores"),
-    "glm4-bf16": (0.08, "norms behind attention and MLP"),
 }
 """How far off, at most, and for want of what."""
 
