@@ -98,7 +98,7 @@ def _path_of(name: str) -> Path | None:
     says = "is not there"
     with suppress(OSError, ValueError):  # a name that no file can have
         path = Path(name)
-        if path.is_file():
+        if path.exists() and not path.is_dir():  # pipes too: dstop plan <(jq …)
             return path
         if (path / "config.json").is_file():
             return path / "config.json"

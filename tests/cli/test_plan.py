@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -310,6 +312,22 @@ def test_a_file_beyond_all_bounds_is_refused(dstop, tmp_path):
     with path.open("wb") as file:
         file.truncate(2**34)
     _refused(dstop("plan", str(path)), "16 MiB")
+
+
+def test_a_pipe_by_its_path_is_read(dstop, tmp_path):
+    """What a shell gives for <(command) is a pipe with a path."""
+    pipe = tmp_path / "63"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(json.dumps(LLAMA),))
+    writer.start()
+    told = _json(dstop("plan", str(pipe), "--json"))
+    writer.join()
+    assert told["model"] == "LlamaForCausalLM"
+
+
+def test_a_device_without_an_end_is_refused(dstop):
+    """Nothing is read beyond 16 MiB, wherever it is from."""
+    _refused(dstop("plan", "/dev/zero"), "16 MiB")
 
 
 def test_a_directory_without_a_config_is_said_so(dstop, tmp_path):
