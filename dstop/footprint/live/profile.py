@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from dstop.footprint.live.clues import Clues
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dstop.model.process import ProcessFacts
     from dstop.settings.profiles import Profile
 
-_LOG_BYTES = 4 << 20
+_LOG_BYTES, _PIECE_BYTES = 4 << 20, 1 << 20
 """Engines tell what they have taken when they start: at the beginning of their log."""
 
 
@@ -45,13 +46,19 @@ def profile_clues(profiles: Iterable[Profile], facts: ProcessFacts, tier: str | 
 
 
 def _text(path: str) -> str:
-    """Give the beginning of the user's own file."""
+    """Give the beginning of the user's own file; nothing of what is none."""
     try:
         descriptor = os.open(os.path.expanduser(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # noqa: PTH111 - Path is an import too many
+    except (OSError, ValueError):
+        return ""
+    pieces: list[bytes] = []
+    left = _LOG_BYTES if stat.S_ISREG(os.fstat(descriptor).st_mode) else 0
+    try:
+        while left > 0 and (piece := os.read(descriptor, min(left, _PIECE_BYTES))):
+            pieces.append(piece)
+            left -= len(piece)
     except OSError:
         return ""
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            return file.read(_LOG_BYTES).decode("utf-8", "replace")
-        except OSError:
-            return ""
+    finally:
+        os.close(descriptor)
+    return b"".join(pieces).decode("utf-8", "replace")
