@@ -9,11 +9,14 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dstop.cli import terminal
 from dstop.errors import UsageError
+from dstop.model.event import EventKind
+from dstop.settings.load import load
 from dstop.store.connect import default_file
 from dstop.units import bytes_text, parse_bytes
 
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
 FLUSH_S = 10.0
 LEAST_BYTES = 2**20
 FIRST_PATIENCE_S = 5.0
+LAST_WORDS_S = 3.0
+"""How long alerts that are under way may still take when we are told to stop."""
+
+MOST_UNWRITTEN = 500
+"""Events that wait for a reading they can be written with."""
+_ALERTS = frozenset({EventKind.ALERT_STARTED, EventKind.ALERT_ENDED, EventKind.ALERT_FAILED})
 
 UNIT = """[Unit]
 Description=dstop flight recorder: GPU memory of this machine
@@ -60,7 +69,13 @@ def recorder_verb(options: Mapping[str, Any]) -> None:
     elif options["status"]:
         terminal.write(status_text(path).encode())
     else:
-        record(path, interval_s=options["interval"], most_bytes=most, seconds=options["seconds"])
+        record(
+            path,
+            interval_s=options["interval"],
+            most_bytes=most,
+            seconds=options["seconds"],
+            config=options["config"],
+        )
 
 
 def _size(text: str) -> int:
@@ -80,6 +95,8 @@ def unit_text(options: Mapping[str, Any]) -> str:
     words.append("recorder")
     if options["path"]:
         words += ["--file", str(Path(options["path"]).absolute())]
+    if options["config"]:
+        words += ["--config", str(Path(options["config"]).absolute())]
     words += ["--interval", f"{options['interval']:g}", "--most", options["most"]]
     # In a unit a percent sign begins a specifier, a dollar a variable.
     command = " ".join(shlex.quote(word).replace("%", "%%").replace("$", "$$") for word in words)
@@ -108,26 +125,33 @@ def status_text(path: str) -> str:
     return "".join(f"{''.join(char if char.isprintable() else '?' for char in line)}\n" for line in lines)
 
 
-def record(path: str, *, interval_s: float, most_bytes: int, seconds: float | None) -> None:
+def record(
+    path: str, *, interval_s: float, most_bytes: int, seconds: float | None, config: str | None = None
+) -> None:
     """Record until SIGTERM, Ctrl-C, or for so many seconds; what was read by then is written.
 
     Raises:
         StoreError: the file cannot be used.
         SourceError: there is no driver.
+        SettingsError: the configuration file is not usable.
     """
+    from dstop.cli.alerting import alarms_of  # noqa: PLC0415 - a verb loads what it needs
     from dstop.monitor import Monitor  # noqa: PLC0415 - a verb loads what it needs
     from dstop.pytorch.guests import LiveGuests  # noqa: PLC0415 - as above
     from dstop.sources.nvml.source import NvmlSource  # noqa: PLC0415 - as above
     from dstop.store.writer import Writer  # noqa: PLC0415 - as above
 
+    alarms = alarms_of(load(config, environ=os.environ))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     writer = Writer(path, most_bytes=most_bytes)
-    monitor = Monitor(NvmlSource(), interval_s=interval_s, capacity=60, guests=LiveGuests())
+    monitor = Monitor(NvmlSource(), interval_s=interval_s, capacity=60, guests=LiveGuests(), alarms=alarms)
     try:
         run(monitor, writer, stop.wait, seconds=seconds, interval_s=interval_s, incidents=_Incidents())
     finally:
+        if alarms is not None:
+            alarms.close(LAST_WORDS_S)
         monitor.close()
         if not writer.close():
             _say(writer.trouble or "the last seconds could not be written")
@@ -162,10 +186,19 @@ def run(
     fresh = _Fresh()
     patience_s, first = FIRST_PATIENCE_S, True
     trouble: str | None = None
+    unwritten: deque[Event] = deque(maxlen=MOST_UNWRITTEN)
+    bells = 0
     while True:
         frame = monitor.step(patience_s=patience_s)
+        events = fresh.of(frame)
+        unwritten.extend(events)
+        for event in events:
+            if event.kind in _ALERTS:
+                say(event.text)
+        bells = _ring(frame.bells, bells)
         if frame.problem is None:
-            writer.add(frame.sample, fresh.of(frame))
+            writer.add(frame.sample, tuple(unwritten))
+            unwritten.clear()
         if first:
             cards = len(frame.sample.gpus)
             say(f"recording {cards} GPU{'s' if cards != 1 else ''} every {interval_s:g} s into {writer.path}")
@@ -227,5 +260,13 @@ def _after(events: tuple[Event, ...], last: Event | None) -> Iterator[Event]:
     yield from events[place + 1 :]
 
 
+def _ring(asked: int, before: int) -> int:
+    """Ring the bell of the terminal that the recorder was started from, if there is one; gives what was asked for."""
+    if asked > before and terminal.is_terminal(sys.stderr):
+        print("\a", end="", file=sys.stderr, flush=True)  # noqa: T201 - the bell
+    return asked
+
+
 def _say(text: str) -> None:
-    print(f"dstop recorder: {text}", file=sys.stderr, flush=True)  # noqa: T201 - a service's log
+    line = "".join(char if char.isprintable() else "?" for char in text)
+    print(f"dstop recorder: {line}", file=sys.stderr, flush=True)  # noqa: T201 - a service's log

@@ -17,6 +17,7 @@ import click
     help="Read every S seconds.",
 )
 @click.option("--most", metavar="SIZE", default="512MiB", show_default=True, help="Bytes the file may take.")
+@click.option("--config", metavar="FILE", help="Read this configuration file: its alerts.")
 @click.option("--status", is_flag=True, help="Say what is recorded, and stop.")
 @click.option("--print-unit", is_flag=True, help="Print a systemd user unit, and stop.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0), metavar="S", help="Stop after S seconds.")

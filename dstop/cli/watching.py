@@ -49,6 +49,7 @@ def watch(
 
         print_samples(Narrowed(open_source(), request), request, guests=inside, expectations=expectations)
         return
+    from dstop.cli.alerting import alarms_of  # noqa: PLC0415 - as above
     from dstop.cli.printing import view_of  # noqa: PLC0415 - as above
     from dstop.settings.save import save  # noqa: PLC0415 - as above
     from dstop.ui.live import run_live  # noqa: PLC0415 - as above
@@ -63,6 +64,7 @@ def watch(
         hands=None if request.source is not None else hands(),
         guests=inside,
         expectations=expectations,
+        alarms=alarms_of(request.settings),
         save=keep,
     )
 

@@ -33,6 +33,9 @@ class EventKind(StrEnum):
     FINDING_ENDED = "finding_ended"
     RULE_FAILED = "rule_failed"
     RECORDING = "recording"
+    ALERT_STARTED = "alert_started"
+    ALERT_ENDED = "alert_ended"
+    ALERT_FAILED = "alert_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -82,5 +82,7 @@ class Frame(Value):
     """What the live rules have found, the worst first."""
     cost: OwnCost | None = None
     problem: Problem | None = None
+    bells: int = 0
+    """How often alerts have asked for the terminal's bell since the start."""
     replay: Replay | None = None
     """Where in a recording this is; None for what is so now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dstop.errors import SourceError
 from dstop.model.event import Event, EventKind
@@ -18,9 +18,10 @@ from dstop.monitor.throttle import ThrottleLog
 from dstop.units import duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from dstop.model.finding import Finding
     from dstop.model.frame import GpuHistory, OwnCost
     from dstop.model.process import ProcessKey
     from dstop.model.sample import Sample
@@ -30,6 +31,25 @@ if TYPE_CHECKING:
     from dstop.sources.guests import Guests
 
 MOST_EVENTS = 500
+
+
+class Alarms(Protocol):
+    """Has others told of what the user wants them to know."""
+
+    bells: int
+    """How often the terminal's bell was to be rung so far."""
+
+    def see(self, sample: Sample, findings: Sequence[Finding]) -> list[Event]:
+        """Take one reading; gives what began, ended, or could not be told. Never waits."""
+        ...
+
+    def troubles(self, at_ns: int) -> list[Event]:
+        """Give what could not be told, when there is no reading."""
+        ...
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        ...
 
 
 class Monitor:
@@ -43,6 +63,7 @@ class Monitor:
         meter: measures what dstop itself costs.
         guests: the hooks in the processes of the source; the Monitor closes them.
         expectations: what the models of the source should hold; the Monitor closes them too.
+        alarms: has others told of what is found; the Monitor closes them too.
     """
 
     def __init__(
@@ -55,6 +76,7 @@ class Monitor:
         meter: CostMeter | None = None,
         guests: Guests | None = None,
         expectations: Expectations | None = None,
+        alarms: Alarms | None = None,
     ) -> None:
         self.interval_s = interval_s
         self._source = source
@@ -63,6 +85,7 @@ class Monitor:
         self._capacity = capacity
         self._hooks = guests
         self._expectations = expectations
+        self._alarms = alarms
         self._watched: frozenset[ProcessKey] = frozenset()
         self.forget()
 
@@ -114,6 +137,8 @@ class Monitor:
                 guests=self._guests,
             )
         )
+        if self._alarms is not None:
+            self._note(self._alarms.see(joined, self._examination.findings))
         return self._frame(joined, history)
 
     def watch(self, fields: AbstractSet[str]) -> None:
@@ -139,6 +164,8 @@ class Monitor:
                 self._guests.close()
             if self._expectations is not None:
                 self._expectations.close()
+            if self._alarms is not None:
+                self._alarms.close()
         finally:
             self._source.close()
 
@@ -167,6 +194,8 @@ class Monitor:
         else:
             self._problem = Problem(message=error.message, fix=error.fix, since_ns=self._problem.since_ns)
         joined = self._joined(self._last, self._now_ns)
+        if self._alarms is not None:
+            self._note(self._alarms.troubles(self._now_ns()))
         self._gpus.push(())
         return self._frame(joined, self._gpus.values())
 
@@ -199,6 +228,7 @@ class Monitor:
             findings=self._examination.findings,
             cost=self.own_cost(),
             problem=self._problem,
+            bells=0 if self._alarms is None else self._alarms.bells,
         )
 
 

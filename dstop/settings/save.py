@@ -6,6 +6,7 @@ import os
 from dataclasses import fields
 
 from dstop.errors import SettingsError
+from dstop.settings.alerts import AlertRule
 from dstop.settings.load import config_path
 from dstop.settings.profiles import Profile
 from dstop.settings.values import Settings
@@ -51,7 +52,7 @@ def as_toml(settings: Settings) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, Profile):
+    if isinstance(value, Profile | AlertRule):
         return _toml(value.as_table())
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name} = {_toml(part)}" for name, part in value.items()) + "}"

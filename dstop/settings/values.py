@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dstop.model.value import Value
+from dstop.settings.alerts import parse_alerts
 from dstop.settings.prices import parse_prices, parse_prices_text
 from dstop.settings.profiles import parse_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dstop.settings.alerts import AlertRule
     from dstop.settings.profiles import Profile
 
 SHORTEST_INTERVAL_S = 0.25
@@ -74,6 +76,8 @@ class Settings(Value):
     """Columns of the process table, in order; empty for what fits."""
     footprint: tuple[Profile, ...] = ()
     """What models are, where dstop cannot know it by itself."""
+    alerts: tuple[AlertRule, ...] = ()
+    """What to tell others of, and how."""
     prices: tuple[tuple[str, float], ...] = ()
     """Cards and instances, and what an hour of one costs; they stand in place of the catalog's."""
 
@@ -207,6 +211,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "memory_thresholds": _thresholds,
     "columns": _columns,
     "footprint": parse_profiles,
+    "alerts": parse_alerts,
     "prices": parse_prices,
 }
 NAMES = tuple(_CHECKS)

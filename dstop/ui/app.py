@@ -126,6 +126,8 @@ class DstopApp(App[None]):
         """Hand the frame to the screen on top; one that is covered takes the latest when it is back."""
         before = self.frame
         self.frame = message.frame
+        if message.frame.bells > (0 if before is None else before.bells):
+            self.bell()
         news = newest_grave(before.events if before is not None else (), message.frame.events)
         if news is not None and not self.notice:
             self.say(f"{news.text}  (l: log)")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dstop.model.frame import Frame
     from dstop.model.guest import ProcessId
     from dstop.monitor.expectations import Expectations
+    from dstop.monitor.loop import Alarms
     from dstop.pytorch.incident.values import Incident
     from dstop.settings import Settings
     from dstop.sources import Source
@@ -47,6 +48,7 @@ def run_live(
     hands: Hands | None = None,
     guests: Guests | None = None,
     expectations: Expectations | None = None,
+    alarms: Alarms | None = None,
     open_pids: Sequence[ProcessId] = (),
     save: Callable[[Settings], None] | None = None,
 ) -> None:
@@ -59,6 +61,7 @@ def run_live(
         hands: asks and signals processes; None where there are none behind the source.
         guests: asks the hooks in PyTorch processes; None where there are none behind the source.
         expectations: what the models of the source should hold; None where nobody works that out.
+        alarms: has others told of what is found; None where nobody wants to be.
         open_pids: the processes to show first, on top of each other; Esc goes to the next, and at last to all.
             Their screens need no row in the sample.
         save: writes the settings when the user asks for it.
@@ -69,7 +72,9 @@ def run_live(
     interval_s = settings.interval_s
 
     def monitor() -> Monitor:
-        return Monitor(make_source(), interval_s=interval_s, guests=guests, expectations=expectations)
+        return Monitor(
+            make_source(), interval_s=interval_s, guests=guests, expectations=expectations, alarms=alarms
+        )
 
     show_live(monitor, settings, view, hands=hands, guests=guests, open_pids=open_pids, save=save)
 

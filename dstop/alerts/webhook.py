@@ -1,0 +1,165 @@
+"""POST a notice to an address: no redirects, no other schemes, so many seconds in all."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from dstop import __version__
+from dstop.alerts.courier import DeliveryError
+
+if TYPE_CHECKING:
+    from dstop.alerts.notice import Notice
+
+STEP_S, ALL_S = 5.0, 15.0
+"""How long one step of a request may take (connecting, sending, the next bytes of the answer), and all of it."""
+_MOST_SECRET = 4096
+_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+"""Answers of 4xx that another try can change (RFC 9110 15.5.9, RFC 6585 4)."""
+
+
+def name_of(address: str) -> str:
+    """Give what to call an address in the event log: its path can be a secret, its host is none."""
+    return f"webhook {urlsplit(address).hostname}"
+
+
+class Webhook:
+    """Posts notices to one address.
+
+    Args:
+        address: http or https; the proxies of the environment are used.
+        secret_file: a file whose first line is sent as a bearer token; it is read each time, so it can be renewed.
+        step_s: how long one step may take.
+        all_s: how long all of it may take.
+    """
+
+    def __init__(
+        self, address: str, secret_file: str | None = None, *, step_s: float = STEP_S, all_s: float = ALL_S
+    ) -> None:
+        self._address, self._secret_file = address, secret_file
+        self._step_s, self._all_s = step_s, all_s
+
+    def __call__(self, notice: Notice) -> None:
+        """Post one.
+
+        Raises:
+            DeliveryError: it was not taken.
+        """
+        headers = {"Content-Type": "application/json", "User-Agent": f"dstop/{__version__}"}
+        if self._secret_file is not None:
+            headers["Authorization"] = f"Bearer {_secret(self._secret_file)}"
+        request = urllib.request.Request(self._address, notice.as_json(), headers, method="POST")  # noqa: S310 - checked by the settings
+        line = _Line()
+        alarm = threading.Timer(self._all_s, line.cut)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            with _opener(line).open(request, timeout=self._step_s):
+                pass
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise _refused(error) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise DeliveryError(_reason(error, cut=line.was_cut, all_s=self._all_s)) from None
+        finally:
+            alarm.cancel()
+
+
+class _Line:
+    """The connection of one request, to be cut when its time is over: a server that drips is never late by itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self.was_cut = False
+
+    def add(self, connected: socket.socket) -> None:
+        with self._lock:
+            self._sockets.append(connected)
+
+    def cut(self) -> None:
+        with self._lock:
+            self.was_cut = True
+            for each in self._sockets:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+
+def _opener(line: _Line) -> urllib.request.OpenerDirector:
+    """Give an opener that knows http and https and nothing else: no files, no redirects."""
+
+    class Plain(http.client.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            line.add(self.sock)
+
+    class Secure(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            line.add(self.sock)
+
+    class Http(urllib.request.HTTPHandler):
+        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Plain, req)
+
+    class Https(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            context: Any = ssl.create_default_context()
+            return self.do_open(Secure, req, context=context)
+
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        Http(),
+        Https(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _refused(error: urllib.error.HTTPError) -> DeliveryError:
+    code = error.code
+    if HTTPStatus.MULTIPLE_CHOICES <= code < HTTPStatus.BAD_REQUEST:
+        return DeliveryError(
+            f"the server redirects ({code}), which is not followed: name the final address", again=False
+        )
+    again = code >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _AGAIN
+    return DeliveryError(f"the server answers {code}", again=again)
+
+
+def _reason(error: Exception, *, cut: bool, all_s: float) -> str:
+    if cut:
+        return f"no answer within {all_s:g} s"
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, TimeoutError):
+        return "the server does not answer in time"
+    words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+    return "".join(char if char.isprintable() else "?" for char in str(words)[:120])
+
+
+def _secret(path: str) -> str:
+    """Read the token.
+
+    Raises:
+        DeliveryError: there is none, or it could not stand in a header.
+    """
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            data = file.read(_MOST_SECRET + 1)
+    except OSError as error:
+        raise DeliveryError(f"secret_file {path}: {error.strerror}", again=False) from None
+    line = data.partition(b"\n")[0].strip()
+    if len(data) > _MOST_SECRET or not line or not all(0x20 < byte < 0x7F for byte in line):  # noqa: PLR2004 - visible ASCII
+        raise DeliveryError(f"secret_file {path} has no token in its first line", again=False)
+    return line.decode("ascii")

@@ -1,0 +1,25 @@
+"""The alerts of the configuration file, for a face that goes on: the screen, and the recorder."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dstop.cli.terminal import in_browser
+
+if TYPE_CHECKING:
+    from dstop.alerts.alarms import Alarms
+    from dstop.settings import Settings
+
+
+def alarms_of(settings: Settings) -> Alarms | None:
+    """Give what has others told; None where nobody wants to be.
+
+    Raises:
+        SettingsError: an alert's condition is none.
+    """
+    if not settings.alerts or in_browser(os.environ):  # one tab after the other would tell the same
+        return None
+    from dstop.alerts.alarms import Alarms  # noqa: PLC0415 - most have none
+
+    return Alarms(settings.alerts)
