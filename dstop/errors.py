@@ -67,7 +67,7 @@ class ExportError(DstopError):
 
 
 class WebError(DstopError):
-    """The screen cannot be served to a browser: a port that is taken, an address that is none, textual-serve missing."""
+    """The screen cannot be served to a browser: a port that is taken, a wrong address, textual-serve missing."""
 
 
 class PlanError(DstopError):
