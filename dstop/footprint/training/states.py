@@ -118,27 +118,68 @@ def _count(
     spec: Spec, stage: Stage, optimizer: Optimizer, state: float
 ) -> tuple[Group, Group, int, tuple[float, ...]]:
     """Add up the tensors of a stage on one rank: experts apart; the largest of them; and each kind of layer."""
-    architecture = spec.architecture
-    scheme = scheme_of(architecture, weights_type(spec) if spec.lora is None else spec.lora.base)
-    groups = {True: Group(), False: Group()}
-    largest, sizes = 0, []
-    kinds: tuple[tuple[Iterable[Tensor], int], ...] = (
-        (stage.around(architecture), 1),
-        *((layer.tensors, many) for layer, many in stage.alike),
+    dense, experts = Group(), Group()
+    sizes = []
+    of_around = _kind(spec, stage.around(spec.architecture), optimizer, state)
+    kinds = [(of_around, 1)]
+    kinds += [(_remembered(spec, layer.tensors, optimizer, state), many) for layer, many in stage.alike]
+    for kind, many in kinds:
+        for group, found in ((dense, kind.dense), (experts, kind.experts)):
+            group.parameters += many * found.parameters
+            group.weights += many * found.weights
+            group.moments += many * found.moments
+        sizes.append(kind.dense.parameters + kind.experts.parameters)
+    return dense, experts, max(kind.largest for kind, _ in kinds), tuple(sizes[1:])
+
+
+@dataclass(slots=True)
+class Kind:
+    """What one layer of a kind comes to on one rank."""
+
+    dense: Group
+    experts: Group
+    largest: int
+
+
+def _kind(spec: Spec, tensors: Iterable[Tensor], optimizer: Optimizer, state: float) -> Kind:
+    scheme = scheme_of(spec.architecture, _stored(spec))
+    found = Kind(Group(), Group(), 0)
+    for tensor in tensors:
+        count, shape = held(tensor, spec.parallel)
+        group = found.experts if tensor.role == "expert" else found.dense
+        elements = prod(shape)
+        group.parameters += count * elements
+        group.weights += count * scheme.of(tensor).of(shape)
+        group.moments += count * _moments(tensor, shape, optimizer, state)
+        found.largest = max(found.largest, elements)
+    return found
+
+
+_kinds: dict[tuple[object, ...], tuple[tuple[Tensor, ...], Kind]] = {}
+"""Kinds that have been counted, with their tensors, which keeps their identity from being given to others: the stages
+of a pipeline have the same ones, and a search asks for them hundreds of times."""
+MOST_KINDS = 256
+
+
+def _remembered(spec: Spec, tensors: tuple[Tensor, ...], optimizer: Optimizer, state: float) -> Kind:
+    parallel, architecture = spec.parallel, spec.architecture
+    key = (
+        id(tensors),
+        (parallel.tp, parallel.ep, parallel.expert_tp),
+        (_stored(spec), architecture.dtype, id(architecture.quantization)),
+        (id(optimizer), state),
     )
-    for tensors, many in kinds:
-        one = 0
-        for tensor in tensors:
-            count, shape = held(tensor, spec.parallel)
-            group = groups[tensor.role == "expert"]
-            elements = prod(shape)
-            group.parameters += many * count * elements
-            group.weights += many * count * scheme.of(tensor).of(shape)
-            group.moments += many * count * _moments(tensor, shape, optimizer, state)
-            largest = max(largest, elements)
-            one += count * elements
-        sizes.append(float(one))
-    return groups[False], groups[True], largest, tuple(sizes[1:])
+    known = _kinds.get(key)
+    if known is None:
+        if len(_kinds) >= MOST_KINDS:
+            _kinds.clear()
+        known = _kinds[key] = (tensors, _kind(spec, tensors, optimizer, state))
+    return known[1]
+
+
+def _stored(spec: Spec) -> str:
+    """Give the format of the weights: what is trained is never quantized, what lies below adapters may be."""
+    return spec.lora.base if spec.lora is not None else weights_type(spec)
 
 
 def _moments(tensor: Tensor, shape: tuple[int, ...], optimizer: Optimizer, state: float) -> float:

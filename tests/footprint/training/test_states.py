@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dstop.errors import PlanError
+from dstop.footprint.architecture.values import Quantization
 from dstop.footprint.spec.values import Lora
 from dstop.footprint.stages import stages_of
 from dstop.footprint.training.optimizers import OPTIMIZERS
@@ -131,3 +132,12 @@ def test_the_head_can_have_an_adapter(dense, train):
         for targets in (("q_proj",), ("q_proj", "lm_head"))
     )
     assert both.parameters - alone.parameters == 8 * (1000 + 256)
+
+
+def test_adapters_on_a_quantized_checkpoint(dense, train):
+    """A base that stays as its files are has their bits: 8 and a scale a row, not the type that is computed in."""
+    said = Quantization(method="compressed-tensors", bits=8)
+    spec = train(dense(quantization=said), lora=Lora(rank=8, base="native"), framework="hf")
+    whole = _states(train(dense(), lora=Lora(rank=8), framework="hf"))
+    matrices = 4 * (2 * 256 * 256 + 2 * 64 * 256 + 3 * 512 * 256)
+    assert whole.weights - _states(spec).weights == pytest.approx(matrices, rel=0.02)
