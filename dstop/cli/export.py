@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dstop.export.scrape.newest import Newest
     from dstop.export.scrape.server import Server
+    from dstop.export.scrape.tls import Renewal
     from dstop.monitor import Monitor
     from dstop.sources import Source
     from dstop.sources.guests import Guests
@@ -168,8 +169,18 @@ def _serve(request: Request, options: Mapping[str, Any]) -> None:
         page(newest.moment())  # names are written once: the first scrape should not wait for them
         threading.Thread(target=server.serve_forever, name="scrapes", daemon=True).start()
         _say(f"serving at {server.url}, reading every {interval_s:g} s")
-        gc.enable()  # it was off for those that end at once
-        run(newest, stop.wait, interval_s=interval_s, seconds=options["seconds"])
+        # Off for those that end at once; what is there by now stays, and need not be looked through again and again.
+        gc.freeze()
+        gc.enable()
+        renewal = _renewal(server, options)
+
+        def wait(left_s: float) -> bool:
+            news = None if renewal is None else renewal.look()
+            if news is not None:
+                _say(news)
+            return stop.wait(left_s)
+
+        run(newest, wait, interval_s=interval_s, seconds=options["seconds"])
         server.drain(DRAIN_S)
     finally:
         server.server_close()
@@ -177,6 +188,14 @@ def _serve(request: Request, options: Mapping[str, Any]) -> None:
             monitor.close()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _renewal(server: Server, options: Mapping[str, Any]) -> Renewal | None:
+    if server.context is None:
+        return None
+    from dstop.export.scrape.tls import Renewal  # noqa: PLC0415 - a verb loads what it needs
+
+    return Renewal(server.context, options["cert"], options["key"])
 
 
 def _open(options: Mapping[str, Any], newest: Callable[[], Newest]) -> Server:

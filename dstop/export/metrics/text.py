@@ -45,7 +45,7 @@ def plain(families: Iterable[Family]) -> bytes:
 
 def _lines(family: Family, parts: list[str]) -> None:
     name, text = family.metric.name, number
-    parts.extend([f"{name}{labels.text} {text(value)}\n" for labels, value in family.samples])
+    parts.extend([f"{name}{labels} {text(value)}\n" for (_, _, labels), value in family.samples])
 
 
 @lru_cache(maxsize=MOST_KEPT)

@@ -50,7 +50,7 @@ class Server(ThreadingMixIn, WSGIServer):
     def __init__(
         self, address: tuple[str, int], app: Callable[..., Any], context: ssl.SSLContext | None
     ) -> None:
-        self._context = context
+        self.context = context
         self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
         self._open: dict[int, tuple[socket.socket, float]] = {}
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class Server(ThreadingMixIn, WSGIServer):
     def url(self) -> str:
         """Where the page is."""
         host = f"[{self.server_name}]" if ":" in self.server_name else self.server_name
-        return f"{'http' if self._context is None else 'https'}://{host}:{self.server_port}/metrics"
+        return f"{'http' if self.context is None else 'https'}://{host}:{self.server_port}/metrics"
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give the request a thread, or hang up when all are taken."""
@@ -111,9 +111,9 @@ class Server(ThreadingMixIn, WSGIServer):
     def _answer(self, request: socket.socket, client_address: Any) -> None:
         request.settimeout(REQUEST_S)
         spoken = request
-        if self._context is not None:
+        if self.context is not None:
             try:
-                spoken = self._context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+                spoken = self.context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
                 with self._lock:
                     self._open[id(request)] = (spoken, self._open[id(request)][1])
                 spoken.do_handshake()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-from typing import NoReturn
+import time
+from typing import TYPE_CHECKING, NoReturn
 
 from dstop.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RENEW_S = 60.0
+"""How often the files of a certificate are looked at: they are renewed days before they end."""
 
 
 def server_context(cert: str, key: str | None, client_ca: str | None) -> ssl.SSLContext:
@@ -53,6 +61,58 @@ def load_pair(context: ssl.SSLContext, cert: str, key: str | None) -> None:
         raise ExportError(
             f"{named}: {_reason(error)}", fix="name PEM files of a certificate and of its own key"
         ) from None
+
+
+class Renewal:
+    """Loads a certificate again when its files have changed: new connections then get the new one.
+
+    Args:
+        context: the server's.
+        cert: its certificate's file.
+        key: its key's file.
+        monotonic: a clock that does not jump.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        cert: str,
+        key: str | None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._context, self._cert, self._key, self._monotonic = context, cert, key, monotonic
+        self._known = self._stamps()
+        self._due_s = monotonic() + RENEW_S
+
+    def look(self) -> str | None:
+        """Look, when it is time to; gives what is to be said of it."""
+        now_s = self._monotonic()
+        if now_s < self._due_s:
+            return None
+        self._due_s = now_s + RENEW_S
+        stamps = self._stamps()
+        if stamps == self._known:
+            return None
+        self._known = stamps
+        try:
+            # A pair that does not fit would be left in the context by halves.
+            server_context(self._cert, self._key, None)
+            load_pair(self._context, self._cert, self._key)
+        except ExportError as error:
+            return f"the certificate has changed and cannot be used, the old one stays: {error}"
+        return "the certificate has been renewed"
+
+    def _stamps(self) -> tuple[tuple[int, int] | None, ...]:
+        return tuple(_stamp(path) for path in (self._cert, self._key) if path is not None)
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - no path to build
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
 
 
 class _EncryptedError(Exception):

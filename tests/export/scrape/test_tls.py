@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import ssl
 import subprocess
 
 import pytest
 
 from dstop.errors import ExportError
-from dstop.export.scrape.tls import server_context
+from dstop.export.scrape.tls import RENEW_S, Renewal, server_context
 
 
 def test_a_missing_file_is_named(pair_of, tmp_path):
@@ -46,3 +48,32 @@ def test_an_encrypted_key_is_not_asked_for_its_password(pair_of, tmp_path):
     subprocess.run([shutil.which("openssl"), *words], check=True, capture_output=True)
     with pytest.raises(ExportError, match=r"is encrypted: .*openssl pkey"):
         server_context(cert, str(locked), None)
+
+
+def shown_by(server):
+    """Give the certificate that a server shows."""
+    return ssl.get_server_certificate(("127.0.0.1", server.server_port), timeout=20)
+
+
+def test_a_renewed_certificate_is_taken_up(serve, pair_of, tmp_path):
+    """Without a restart: new connections get the new one; what cannot be used leaves the old one in place."""
+    cert, key = tmp_path / "live.pem", tmp_path / "live.key"
+    shutil.copy(pair_of("host").cert, cert)
+    shutil.copy(pair_of("host").key, key)
+    clock = [0.0]
+    server = serve(context=server_context(str(cert), str(key), None))
+    renewal = Renewal(server.context, str(cert), str(key), monotonic=lambda: clock[0])
+    first = shown_by(server)
+    shutil.copy(pair_of("friend").cert, cert)
+    os.utime(cert, ns=(1, 1))
+    assert renewal.look() is None
+    clock[0] += RENEW_S
+    assert "the old one stays" in renewal.look()
+    assert shown_by(server) == first
+    shutil.copy(pair_of("friend").key, key)
+    os.utime(key, ns=(2, 2))
+    clock[0] += RENEW_S
+    assert renewal.look() == "the certificate has been renewed"
+    assert shown_by(server) != first
+    clock[0] += RENEW_S
+    assert renewal.look() is None
