@@ -28,6 +28,7 @@ def training_assumptions(spec: Spec, rank: RankFootprint) -> tuple[Assumption, .
         *_logits(spec),
         *_experts(spec),
         *_sparse(spec),
+        *_quantized(spec),
         *_pipeline(spec),
         *_rest(spec),
     )
@@ -97,6 +98,22 @@ def _sparse(spec: Spec) -> list[Assumption]:
         Assumption(
             subject="attention",
             says="sparse attention is counted as if it were dense flash attention; what its indexer keeps is not known",
+            source="default",
+        )
+    ]
+
+
+def _quantized(spec: Spec) -> list[Assumption]:
+    """What is not quantized of a base may be cast to fp32 before training."""
+    if spec.lora is None or spec.framework != "hf" or not spec.lora.base.startswith(("nf4", "int")):
+        return []
+    architecture = spec.architecture
+    plain = architecture.vocab * architecture.hidden * (1 if architecture.tied else 2)
+    return [
+        Assumption(
+            subject="lora",
+            says="embedding, head and norms of the base stay in 16 bits; prepare_model_for_kbit_training of peft makes "
+            f"them fp32, {gib_text(2 * plain)} GiB more",
             source="default",
         )
     ]

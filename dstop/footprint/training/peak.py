@@ -229,5 +229,13 @@ def _stepping(spec: Spec, states: States) -> float:
     if how == "largest":
         buffer = min(2 * SINGLE * states.largest, REDUCTION) if optimizer.factored else 0
         return float(SINGLE * states.largest + buffer)
+    return step_copies(spec, states)
+
+
+def step_copies(spec: Spec, states: States) -> float:
+    """Give the copies of all moments that a step on lists of tensors makes, where PyTorch's optimizer makes any."""
+    how = optimizer_of(spec).foreach
+    if how not in {"copy", "copies"} or spec.framework not in {"hf", "pytorch"}:
+        return 0.0
     element = HALF if spec.optimizer_state in {"bf16", "fp16"} and spec.lora is None else SINGLE
     return element * states.trained * (2 if how == "copies" else 1)

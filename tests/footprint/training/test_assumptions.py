@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dstop.footprint.estimate import estimate
-from dstop.footprint.spec.values import Parallel, Spec
+from dstop.footprint.spec.values import Lora, Parallel, Spec
 
 
 def _said(architecture, **fields):
@@ -40,3 +40,12 @@ def test_sparse_attention_is_an_assumption(latent):
     """Where layers have an indexer the plan says that its activations are not counted."""
     assert "indexer" in _said(latent(indexer=True))["attention"]
     assert "indexer" not in _said(latent())["attention"]
+
+
+def test_a_quantized_base_says_what_is_not_quantized(dense):
+    """Under peft the rest of a 4-bit base may be cast to fp32, and the plan says how much that is."""
+    assert (
+        "prepare_model_for_kbit_training"
+        in _said(dense(), framework="hf", lora=Lora(rank=8, base="nf4"))["lora"]
+    )
+    assert "lora" not in _said(dense(), framework="hf", lora=Lora(rank=8))

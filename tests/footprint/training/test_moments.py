@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dstop.footprint.spec.values import Parallel
+from dstop.footprint.estimate import estimate
+from dstop.footprint.spec.values import Parallel, Spec
 from dstop.footprint.stages import stages_of
 from dstop.footprint.training.gathered import gathered_of
 from dstop.footprint.training.logits import logits_of
@@ -185,3 +186,18 @@ def test_a_next_token_module_is_in_flight_once(dense, train):
     kept = [kept_of(spec, stages_of(spec)[1], setting_of(spec)).all_layers for spec in (plain, more)]
     setting = setting_of(more)
     assert kept[1] - kept[0] == pytest.approx(sum(layer_whole(module, more, setting).values()))
+
+
+def test_the_band_reaches_to_the_other_step(dense):
+    """Where the step is the peak the low end allows a fused one; where that is expected the high end has lists."""
+    low, high = (
+        estimate(
+            Spec(
+                architecture=dense(vocab=100_000), phase="training", weights="fp32", sequence=8, framework=who
+            )
+        ).per_gpu
+        for who in ("hf", "pytorch")
+    )
+    copies = 4 * low.parameters
+    assert low.parts.total_bytes - low.low_bytes >= copies
+    assert high.high_bytes - high.parts.total_bytes >= copies * 0.9
