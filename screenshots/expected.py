@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from dstop.model.sample import Sample
 
 _RANK = Parts(
-    weights_bytes=3746 * MIB,
-    gradients_bytes=3746 * MIB,
+    weights_bytes=3745 * MIB,
+    gradients_bytes=3745 * MIB,
     optimizer_bytes=22468 * MIB,
-    activations_bytes=2610 * MIB,
-    logits_bytes=8000 * MIB,
-    workspace_bytes=4980 * MIB,
-    reserved_unallocated_bytes=4480 * MIB,
-    context_bytes=1290 * MIB,
+    logits_bytes=17400 * MIB,
+    workspace_bytes=1950 * MIB,
+    reserved_unallocated_bytes=3990 * MIB,
+    context_bytes=750 * MIB,
 )
 _ENGINE = Parts(
     weights_bytes=3390 * MIB,
@@ -84,7 +83,7 @@ def _known(
 RANK = _known(
     "DeepSeek-V2-Lite",
     _RANK,
-    (44, 57),
+    (48, 63),
     (15_706_484_224, 2_662_000_000),
     "training",
     sources={

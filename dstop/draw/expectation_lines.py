@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from dstop.draw.bars import stacked
 from dstop.draw.detail import heading, wrapped
-from dstop.draw.line import clean, fit, fit_line
+from dstop.draw.line import clean, fit, fit_line, line_cells
 from dstop.draw.memory_bar import FREE, PROCESS
 from dstop.draw.parts_bar import LOOKS, TITLES, band_line, parts_bar
 from dstop.units import bytes_text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from dstop.model.footprint import Cause, Expectation, PartComparison
 
 _NAME, _AMOUNT, _BAR_INDENT = 15, 9, 7
-_LEAST_BAR = 16
+_LEAST_BAR, _LEAST_WORDS = 16, 20
 _MOST_SOURCES = 400
 _TOTALS: Mapping[str, str] = {
     "step": "comes and goes",
@@ -164,17 +165,18 @@ def _why(should: Expectation, width: int) -> list[Line]:
 
 
 def _cause_lines(causes: Iterable[Cause], width: int) -> list[Line]:
-    return [
-        fit_line(
-            (
-                (f" {_signed(cause.bytes):>8}  ", "title"),
-                (f"{cause.confidence} ", _SURE[cause.confidence]),
-                (clean(cause.says), ""),
-            ),
-            width,
+    """Draw each with its bytes and how sure it is; a sentence that is longer than the line goes on below itself."""
+    lines: list[Line] = []
+    for cause in causes:
+        head: Line = (
+            (f" {_signed(cause.bytes):>8}  ", "title"),
+            (f"{cause.confidence} ", _SURE[cause.confidence]),
         )
-        for cause in causes
-    ]
+        indent = line_cells(head)
+        first, *rest = wrap(clean(cause.says), max(_LEAST_WORDS, width - indent)) or [""]
+        lines.append(fit_line((*head, (first, "")), width))
+        lines += [fit_line(((" " * indent + row, ""),), width) for row in rest]
+    return lines
 
 
 def _signed(amount: int | None) -> str:

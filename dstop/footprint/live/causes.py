@@ -176,7 +176,8 @@ def _larger_step(parts: dict[str, PartComparison], left: int) -> Iterator[Cause]
         and min(left, moved) >= _LEAST_BYTES
         and moved <= left + max(_LEAST_BYTES, left * _TOLERANCE)
     ):
-        words = f"{_instead('what comes and goes with a step', step)}: a larger batch, longer sequences, more is kept"
+        told = _instead("what comes and goes with a step", step)
+        words = f"{told}: a larger batch, longer sequences, or more is kept"
         yield Cause(name="larger_step", says=words, bytes=moved, confidence="certain")
 
 

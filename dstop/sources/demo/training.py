@@ -131,7 +131,7 @@ def _command_line(world_size: int) -> tuple[str, ...]:
         "--max-seq-len",
         "4096",
         "--micro-batch",
-        "3" if sharded else "1",
+        "4" if sharded else "1",
         "--gradient-checkpointing",
         "--empty-cache-every",
         str(FLUSH_STEPS),
