@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dstop.alerts.condition import Condition
     from dstop.alerts.ledger import Told
+    from dstop.alerts.turn import Turn
     from dstop.model.finding import Finding
     from dstop.model.sample import Sample
     from dstop.settings.alerts import Actions, AlertRule
@@ -38,6 +39,7 @@ class Alarms:
 
     Args:
         rules: what the user wants to be told of.
+        turn: says whether this process is the one that tells others; always, unless given.
         monotonic: a clock that does not jump.
         waits_s: between the tries of a delivery.
 
@@ -49,11 +51,14 @@ class Alarms:
         self,
         rules: Iterable[AlertRule],
         *,
+        turn: Turn | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         waits_s: tuple[float, ...] = WAITS_S,
     ) -> None:
         self.bells = 0
         """How often the terminal's bell was to be rung so far."""
+        self._turn = turn
+        self._ours = True
         self._monotonic = monotonic
         self._waits_s = waits_s
         self._troubles: deque[str] = deque(maxlen=MOST_TROUBLES)
@@ -65,6 +70,7 @@ class Alarms:
     def see(self, sample: Sample, findings: Sequence[Finding]) -> list[Event]:
         """Take one reading; gives what began, ended, or could not be delivered."""
         now_s = self._monotonic()
+        self._ours = self._turn is None or self._turn.is_ours(now_s)
         events = self.troubles(sample.taken_at_ns)
         for alert in self._alerts:
             changes = alert.ledger.step(alert.condition.look.seen(sample, findings), now_s)
@@ -86,6 +92,8 @@ class Alarms:
         for courier in self._couriers.values():
             courier.wait(max(0.0, due_s - time.monotonic()))
             courier.stop()
+        if self._turn is not None:
+            self._turn.close()
 
     def _tell(self, alert: _Alert, changes: Changes, sample: Sample, now_s: float) -> list[Event]:
         events: list[Event] = []
@@ -112,10 +120,13 @@ class Alarms:
         return events
 
     def _send(self, alert: _Alert, notice: Notice) -> None:
-        """Have it told; nobody outside is told of what no hardware is behind."""
+        """Have it told: the bell is for who looks at this very terminal, all else is told by one of us.
+
+        Nobody outside is told of what no hardware is behind.
+        """
         if alert.rule.do.bell and notice.status != "resolved":
             self.bells += 1
-        if notice.simulated is None:
+        if notice.simulated is None and self._ours:
             for courier in alert.couriers:
                 courier.send(notice)
 

@@ -21,5 +21,6 @@ def alarms_of(settings: Settings) -> Alarms | None:
     if not settings.alerts or in_browser(os.environ):  # one tab after the other would tell the same
         return None
     from dstop.alerts.alarms import Alarms  # noqa: PLC0415 - most have none
+    from dstop.alerts.turn import Turn, lock_path  # noqa: PLC0415 - as above
 
-    return Alarms(settings.alerts)
+    return Alarms(settings.alerts, turn=Turn(lock_path(settings.alerts, os.environ)))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dstop.model.value import Value
-from dstop.settings.alerts import parse_alerts
 from dstop.settings.prices import parse_prices, parse_prices_text
 from dstop.settings.profiles import parse_profiles
 
@@ -196,6 +195,12 @@ def _columns(value: object) -> tuple[str, ...]:
     return tuple(_name(part) for part in value)
 
 
+def _alerts(value: object) -> tuple[AlertRule, ...]:
+    from dstop.settings.alerts import parse_alerts  # noqa: PLC0415 - most have none
+
+    return parse_alerts(value)
+
+
 _CHECKS: Mapping[str, Callable[[object], object]] = {
     "interval_s": _interval,
     "theme": _one_of(THEMES),
@@ -211,7 +216,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "memory_thresholds": _thresholds,
     "columns": _columns,
     "footprint": parse_profiles,
-    "alerts": parse_alerts,
+    "alerts": _alerts,
     "prices": parse_prices,
 }
 NAMES = tuple(_CHECKS)
