@@ -84,5 +84,5 @@ def _hidden(parameters: float, *, tied: bool) -> int:
     for _ in range(4):  # the embedding depends on the hidden size, which depends on what the embedding leaves
         body = max(parameters / 4, parameters - _embeddings(int(hidden), tied=tied))
         hidden = (body * ASPECT / 12) ** (1 / 3)
-    step = 256 if hidden < 1024 else 512 if hidden < 4096 else 1024  # noqa: PLR2004 - coarser for larger ones
+    step = 256 if hidden < 2048 else 512 if hidden < 4096 else 1024  # noqa: PLR2004 - coarser for larger ones
     return max(step, round(hidden / step) * step)
