@@ -241,3 +241,15 @@ async def test_ascii_means_ascii(keys):
         await pilot.press(*keys)
         await stage.read_to_the_end(pilot)
         assert stage.text().isascii()
+
+
+async def test_the_bell_rings_once_for_each_time_an_alert_asks():
+    """A frame says how often bells were asked for so far; one that says the same as before is silent."""
+    async with playing(QUICK) as (stage, pilot):
+        rang = []
+        stage.app.bell = lambda: rang.append(stage.app.frame.bells)
+        for bells in (0, 1, 1, 3):
+            stage.clock_s += 1
+            stage.poller.give(replace(stage.monitor.step(), bells=bells))
+            await pilot.pause()
+        assert rang == [1, 3]
