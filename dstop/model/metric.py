@@ -186,6 +186,11 @@ PROCESS_NAMES = _info(
     (*ROW, "type", "world_size", "local_rank", "framework", "model", "container", "torch_version"),
     "A process on a card: what it is.",
 )
+PROCESS_LABEL = _info(
+    "process_label_info",
+    (*ROW, "label", "value"),
+    "What a plugin knows of a process: a Slurm job's name, a pod's.",
+)
 PROCESS_MEMORY = _gauge(
     "process_gpu_memory_bytes", ROW, "What the driver counts for the process on the card."
 )

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from dstop.export.metrics.families import Column, distinct, per
-from dstop.export.metrics.labels import labels, labels_of
+from dstop.export.metrics.labels import labels, labels_of, word
 from dstop.model import metric as m
 from dstop.monitor.health import STALE_S
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from dstop.model.process import GpuProcess
 
 _PERCENT = 100
+MOST_LABELS = 8
+"""Of one process, as `dstop.plugin` allows; a source of a plugin may give more."""
 
 
 def add_processes(
@@ -55,6 +57,7 @@ def add_processes(
     for key, row in shown:
         families.add(m.PROCESS_NAMES, 1, _names(key, row, guests.get(row.id) if guests else None))
         _add_model(families, key, row)
+        _add_labels(families, key, row)
     people = distinct((_person(key), row) for key, row in shown)
     families.add_columns(_PERSON, people)
     for key, row in distinct((_person(key), row) for key, row in inside):
@@ -120,6 +123,14 @@ def _add_model(families: Families, key: Labels, row: GpuProcess) -> None:
             expectation.verdict,
         ),
     )
+
+
+def _add_labels(families: Families, key: Labels, row: GpuProcess) -> None:
+    if not row.facts.labels:
+        return
+    given = {word(name): text for name, text in sorted(row.facts.labels.items())[:MOST_LABELS]}
+    for name, text in given.items():
+        families.add(m.PROCESS_LABEL, 1, labels_of(m.PROCESS_LABEL, *key.values, name, text))
 
 
 def _add_others(families: Families, rest: Sequence[GpuProcess], cards: Iterable[int]) -> None:

@@ -180,6 +180,16 @@ def test_the_band_of_its_model_stands_beside_what_it_holds():
     assert "dstop_process_expected_low_bytes" in found
 
 
+def test_what_plugins_know_of_a_process_is_a_series_a_label():
+    """A job's name from Slurm, a pod's from Kubernetes; at most eight, whatever a source gives."""
+    found = read(moment(one_process(labels={"slurm_job": "llama \n pretrain"})))
+    assert (
+        value(found, "dstop_process_label_info", pid="4000", label="slurm_job", value="llama   pretrain") == 1
+    )
+    found = read(moment(one_process(labels={f"l{n}": "x" for n in range(30)})))
+    assert len(found["dstop_process_label_info"]) == 8
+
+
 def test_too_many_processes_are_added_up():
     """The biggest have series; the others of a card are one, and counted; nothing is lost from the sum."""
     rows = tuple(make_process(0, 4000 + n, gpu_memory_bytes=(n + 1) * GIB) for n in range(6))
