@@ -18,6 +18,7 @@ from pictures import BY_NAME, Picture, still
 from shapes import with_shapes
 
 if TYPE_CHECKING:
+    from plans import PlanPicture
     from snapshots import SnapshotPicture
 
 HERE = Path(__file__).parent
@@ -34,6 +35,7 @@ SHOWN = {
     "gpu": "gpu",
     "light-theme": "theme-light",
     "snapshot": "snapshot",
+    "plan": "plan",
 }
 """File -> picture."""
 ALSO_PNG = ("overview-8-gpus", "compact-80x24", "two-gpus", "out-of-memory")
@@ -45,7 +47,7 @@ _PNG_ZOOM = "0.75"
 """Small enough to be mailed, large enough to be read."""
 
 
-def svg_of(picture: Picture | SnapshotPicture) -> str:
+def svg_of(picture: Picture | SnapshotPicture | PlanPicture) -> str:
     """Play a picture and give it as SVG; its ids do not depend on anything else."""
     svg = asyncio.run(picture.drawn())
     svg = re.sub(r"terminal-\d+", "t", svg)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from incidents import demo_incidents
+from plans import TRAINED, PlanPicture
 from snapshots import SnapshotPicture
 from stage import Scene, Stage
 from textual.widgets import Input
@@ -110,7 +111,16 @@ SNAPSHOTS: tuple[SnapshotPicture, ...] = (
     SnapshotPicture(name="snapshot-help-small", size=SMALL, keys=("question_mark",)),
     SnapshotPicture(name="snapshot-help-big", size=BIG, keys=("question_mark",)),
 )
-PICTURES: tuple[Picture | SnapshotPicture, ...] = (
+PLANS: tuple[PlanPicture, ...] = (
+    PlanPicture(name="plan"),
+    PlanPicture(name="plan-small", size=SMALL, keys=("down", "right", "right")),
+    PlanPicture(name="plan-training", size=(160, 48), spec=TRAINED, keys=("4", "enter")),
+    PlanPicture(name="plan-training-small", size=SMALL, spec=TRAINED, keys=("end", "1", "2")),
+    PlanPicture(name="plan-light-big", size=BIG, spec=TRAINED, theme="light"),
+    PlanPicture(name="plan-ascii-mono-small", size=SMALL, theme="mono", settings=Settings(ascii=True)),
+    PlanPicture(name="plan-help-small", size=SMALL, keys=("question_mark",)),
+)
+PICTURES: tuple[Picture | SnapshotPicture | PlanPicture, ...] = (
     Picture(name="eight-gpus-small", size=SMALL),
     Picture(name="eight-gpus"),
     Picture(name="eight-gpus-big", size=BIG),
@@ -192,5 +202,6 @@ PICTURES: tuple[Picture | SnapshotPicture, ...] = (
     Picture(name="driver-gone-close-up", keys=("g",), driver_gone_s=7),
     Picture(name="narrow", size=(40, 12), scene=Scene(gpus=2, view=View(sort="mem"))),
     *SNAPSHOTS,
+    *PLANS,
 )
 BY_NAME = {picture.name: picture for picture in PICTURES}
