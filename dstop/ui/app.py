@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 Question: TypeAlias = "tuple[Callable[[], None], str]"
 """What is done on yes, and what is said on no."""
 NOTICE_S = 4.0
-LEAST_INTERVAL_S = 0.25
-MOST_INTERVAL_S = 60.0
+LEAST_INTERVAL_S, MOST_INTERVAL_S = 0.25, 60.0
 THEMES = tuple(PALETTES)
 
 
@@ -52,7 +51,6 @@ class DstopApp(App[None]):
 
     TITLE = "dstop"
     CSS_PATH = "dstop.tcss"
-    ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,f10", "quit", show=False),
         Binding("ctrl+c", "quit", show=False, priority=True),

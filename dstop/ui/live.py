@@ -107,8 +107,7 @@ def show_live(
     Raises:
         DstopError: when there is nothing to show.
     """
-    theme = theme_for(settings.theme, os.environ)
-    look = look_of(settings)
+    theme, look = theme_for(settings.theme, os.environ), look_of(settings)
     poller = Poller(make_monitor, settings.interval_s)
     poller.start()
     try:
