@@ -76,6 +76,28 @@ def test_a_machine_is_served(rig, tmp_path):
             pytest.fail("no second reading")
 
 
+def first_value(url, name, **labels):
+    """Give the one sample of a name that has these labels, as the page has it now."""
+    found = [each.value for each in fetch(url).get(name, ()) if labels.items() <= each.labels.items()]
+    return found[0] if found else None
+
+
+def test_a_machine_that_breaks_is_told_as_it_is(rig, tmp_path):
+    """A lost card is down alone; a driver that goes takes all figures with it; when it comes back, so do they."""
+    with exporter(rig.env(2, 1), tmp_path, "--interval", "0.25") as (_, url):
+        rig.faults("gpu 0 lost")
+        until(lambda: first_value(url, "dstop_gpu_up", gpu="0") == 0)
+        assert first_value(url, "dstop_gpu_memory_used_bytes", gpu="0") is None
+        assert first_value(url, "dstop_gpu_memory_used_bytes", gpu="1") is not None
+        rig.faults("driver gone")
+        until(lambda: first_value(url, "dstop_up") == 0)
+        assert first_value(url, "dstop_gpu_memory_used_bytes") is None
+        assert first_value(url, "dstop_gpu_info", gpu="1") == 1
+        rig.faults("")
+        until(lambda: first_value(url, "dstop_gpu_memory_used_bytes", gpu="0") is not None)
+        assert first_value(url, "dstop_up") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_it_ends_in_order(rig, tmp_path, number):
     """Told to stop, it answers who is waiting, and leaves without a word; the port is free again."""
@@ -264,7 +286,7 @@ def until(look):
         if found:
             return found
         time.sleep(0.1)
-    return pytest.fail("Prometheus had nothing")
+    return pytest.fail("it did not come")
 
 
 def test_a_real_prometheus_takes_the_page(rig, tmp_path, prometheus):

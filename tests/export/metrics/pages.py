@@ -7,7 +7,18 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from dstop.export.metrics.moment import Moment
 from dstop.export.metrics.page import page
 from dstop.export.metrics.text import openmetrics
-from dstop.testing import make_frame
+from dstop.model.finding import Finding, Severity
+from dstop.model.gpu import Activity, MigInstance, Xid
+from dstop.testing import (
+    make_allocator,
+    make_expectation,
+    make_frame,
+    make_gpu,
+    make_guest,
+    make_process,
+    make_sample,
+)
+from dstop.units import GIB
 
 
 def moment(sample=None, **changes):
@@ -38,3 +49,38 @@ def value(samples, name, /, **labels):
     ]
     assert len(found) <= 1, (name, labels, found)
     return found[0] if found else None
+
+
+def full():
+    """Give a moment of a machine that tells all that a machine can tell."""
+    gpu = make_gpu(
+        0,
+        mig_enabled=True,
+        mig=(
+            MigInstance(
+                gpu_instance_id=1,
+                compute_instance_id=0,
+                memory_total_bytes=GIB,
+                memory_used_bytes=GIB // 2,
+                memory_reserved_bytes=0,
+                memory_free_bytes=GIB // 2,
+            ),
+        ),
+        xids=(Xid(code=79, at_ns=1),),
+        activity=Activity(sm_pct=1.0, sm_occupancy_pct=2.0, tensor_pct=3.0, dram_pct=4.0),
+        pcie_tx_bytes_s=1,
+        pcie_rx_bytes_s=2,
+        nvlink_tx_bytes_s=3,
+        nvlink_rx_bytes_s=4,
+    )
+    row = make_process(
+        0,
+        4000,
+        allocator=make_allocator(0),
+        expectation=make_expectation(GIB, 2 * GIB, 3 * GIB, live=2 * GIB),
+        labels={"pod": "trainer-0"},
+    )
+    finding = Finding(rule="DS301", cause="leak", severity=Severity.WARNING, badge="x", says="y", gpu_index=0)
+    sample = make_sample((gpu,), 0, processes=(row,), simulated="simulated")
+    guest = make_guest(pid=row.pid, started_at_s=row.facts.started_at_s)
+    return moment(sample, guests={row.id: guest}, findings=(finding,), cpu_s=1.0, read_s=0.01, version="1")

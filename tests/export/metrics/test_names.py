@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
-from dstop.export.metrics.moment import Moment
 from dstop.export.metrics.names import BY_NAME, METRICS
 from dstop.export.metrics.page import page
 from dstop.export.metrics.text import plain
-from dstop.testing import make_frame
+
+from .pages import full
 
 NAMES = [each.name for each in METRICS]
 
@@ -40,11 +40,16 @@ def test_a_name_follows_the_conventions(name):
         assert metric.family.endswith(f"_{metric.unit}")
 
 
+def test_a_machine_that_tells_all_has_every_family():
+    """A name that no page can have is no contract."""
+    assert [family.metric.name for family in page(full())] == NAMES
+
+
 def test_prometheus_has_nothing_to_say_against_a_page():
     """Prometheus' own linter reads a whole page and finds nothing."""
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed (Debian: prometheus)")
-    text = plain(page(Moment(frame=make_frame(), age_s=0.0)))
+    text = plain(page(full()))
     said = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
     assert (said.returncode, said.stdout, said.stderr) == (0, b"", b"")
