@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from dstop.cli import INTERRUPTED, terminal
 from dstop.cli.export_command import export
 from dstop.cli.options import explain, request_of, typed, watch_options
 from dstop.cli.plan_command import plan
+from dstop.cli.plugins_command import plugins
 from dstop.cli.record_command import record, replay
 from dstop.cli.recorder_command import recorder
 from dstop.cli.snapshot_command import snapshot
@@ -48,6 +50,10 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and give its exit code; whatever a user can cause is one line on stderr."""
+    if terminal.in_browser(os.environ):
+        from dstop.cli.tab import end_with_reader  # noqa: PLC0415 - a tab alone has a reader that can go
+
+        end_with_reader()
     try:
         code = dstop.main(args=list(arguments), prog_name="dstop", standalone_mode=False)
     except DstopError as error:
@@ -307,6 +313,7 @@ dstop.add_command(replay)
 dstop.add_command(export)
 dstop.add_command(plan)
 dstop.add_command(web)
+dstop.add_command(plugins)
 
 
 @dstop.command("explain")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from dstop.model.value import Value
 
@@ -16,27 +16,21 @@ MOST_BYTES = 64 * 1024
 _MOST_PING = 64
 LEAST_SIZE, MOST_SIZE = (20, 5), (1000, 400)
 """Cells across and down that are drawn for, whatever a browser claims to have."""
-_Kind = Literal["stdin", "resize", "ping", "blur", "focus"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Message(Value):
     """One message. `text` is what was typed, or what a ping wants back."""
 
-    kind: _Kind
+    kind: str
+    """`stdin`, `resize`, `ping`, `blur` or `focus`."""
     text: str = ""
     size: tuple[int, int] = (80, 24)
 
 
 def parse_message(data: str) -> Message | None:
     """Read a message of textual-serve's page: `["stdin", "q"]`; None for anything else."""
-    try:
-        said = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(said, list) or not 1 <= len(said) <= 2:  # noqa: PLR2004 - a kind, and what comes with it
-        return None
-    kind, rest = said[0], said[1] if len(said) > 1 else None
+    kind, rest = _parts(data)
     if kind in {"blur", "focus"}:
         return Message(kind=kind)
     if kind in {"stdin", "ping"} and isinstance(rest, str) and len(rest) <= _most(kind):
@@ -45,6 +39,17 @@ def parse_message(data: str) -> Message | None:
         size = (_whole(rest, "width"), _whole(rest, "height"))
         return None if None in size else Message(kind="resize", size=bounded(*size))
     return None
+
+
+def _parts(data: str) -> tuple[str, object]:
+    """Give the kind of a message and what comes with it; no kind where it is no message."""
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError):
+        return "", None
+    if not isinstance(said, list) or not 1 <= len(said) <= 2 or not isinstance(said[0], str):  # noqa: PLR2004 - see above
+        return "", None
+    return said[0], said[1] if len(said) > 1 else None
 
 
 def bounded(width: int | None, height: int | None) -> tuple[int, int]:
