@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dstop.sources.hands import Hands
     from dstop.sources.reach import Reach
 
-ONE_SAMPLE_S = 1.0
+ONE_SAMPLE_S = 2.5
 """How long one sample waits for what its models should need: a hook that counts, a folder on another machine."""
 
 
