@@ -89,11 +89,16 @@ class Monitor:
         self._watched: frozenset[ProcessKey] = frozenset()
         self.forget()
 
-    def forget(self) -> None:
+    def forget(self, log: Iterable[Event] = (), *, knows_next: bool = False) -> None:
         """Begin anew, as if nothing had been read: what comes next is compared with nothing before it.
 
         For a source that jumps: what lies between two places of a recording has not happened at the jump. The thread
         that steps calls it.
+
+        Args:
+            log: what is known to have happened before.
+            knows_next: whether that has all that the next step could tell: with nothing before it, it would tell of
+                every hook that it came.
         """
         capacity = self._capacity
         self._gpus = GpuHistories(capacity)
@@ -101,8 +106,9 @@ class Monitor:
         self._examination = Examination(self._processes)
         self._throttle = ThrottleLog()
         self._guests = _watch(self._hooks, capacity)
-        self._log: deque[Event] = deque(maxlen=MOST_EVENTS)
-        self._events: tuple[Event, ...] = ()
+        self._log: deque[Event] = deque(log, maxlen=MOST_EVENTS)
+        self._events: tuple[Event, ...] = tuple(self._log)
+        self._is_quiet = knows_next
         self._last: Sample | None = None
         self._problem: Problem | None = None
         self._drawn: tuple[Sample, Mapping[int, GpuHistory]] | None = None
@@ -208,6 +214,8 @@ class Monitor:
         return [Event(at_ns=sample.taken_at_ns, kind=EventKind.DRIVER_BACK, text=text)]
 
     def _note(self, events: Iterable[Event]) -> None:
+        if self._is_quiet:
+            return
         count = len(self._log)
         self._log.extend(events)
         if len(self._log) != count or count == MOST_EVENTS:
@@ -215,6 +223,7 @@ class Monitor:
 
     def _frame(self, sample: Sample, history: Mapping[int, GpuHistory]) -> Frame:
         self._drawn = sample, history
+        self._is_quiet = False
         guests = self._guests
         watched = {ProcessId(key.pid, key.started_at_s) for key in self._watched}
         return Frame(

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from dstop.errors import RecordingError
 from dstop.model.replay import Replay
-from dstop.monitor.loop import Monitor
+from dstop.monitor.loop import MOST_EVENTS, Monitor
+from dstop.sources.replay.moment import OF_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -197,6 +198,9 @@ class Player:
         if number is None:
             self._notice = f"nothing of weight is recorded {'after' if value > 0 else 'before'} this"
             return
+        self._notice = next(
+            (each.text for each in self._recording.moment(number).events if each.kind in OF_WEIGHT), None
+        )
         self._jump(number)
         self._place_ns = self._replay.now_ns()
 
@@ -210,7 +214,7 @@ class Player:
 
     def _begin(self, number: int) -> None:
         """Have the next step be this moment, without anything before it."""
-        self._monitor.forget()
+        self._monitor.forget(self._recording.events_until(number, MOST_EVENTS), knows_next=True)
         self._replay.go_to(number)
         self._is_there = False
 
@@ -242,8 +246,8 @@ class Player:
         try:
             begins = self._recording.moment(number).begins
             self._monitor.interval_s = self._recording.step_s(number)
-            if begins and number > 0:
-                self._monitor.forget()
+            if begins and self._is_there and self._frame is not None:
+                self._monitor.forget(self._frame.events)
             self._frame = self._monitor.step()
             self._is_there = True
         except RecordingError as error:
@@ -252,7 +256,8 @@ class Player:
             if after is not None:
                 self._begin(after)
                 return
-            self._recording.cut_before(number)
+            if not self._recording.cut_before(number):
+                raise
             if not self._is_there:
                 self._begin(len(self._recording) - 1)
 

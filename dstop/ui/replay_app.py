@@ -83,6 +83,7 @@ class ReplayApp(DstopApp):
     def action_play(self, what: str) -> None:
         """Jump, also while frames stand still: then to stand there."""
         if self.player is not None:
+            self._said = None  # what is true again is said again
             _JUMPS[what](self.player)
             self.poller.poke(even_paused=True)
 

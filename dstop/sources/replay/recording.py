@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 
 from dstop.errors import RecordingError
 from dstop.sources.replay.file import damaged, open_file, read_block, scan
-from dstop.sources.replay.unpack import Unpacked, unpack
+from dstop.sources.replay.unpack import Unpacked, unpack, unpack_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
+    from dstop.model.event import Event
     from dstop.sources.replay.file import Header, Scanned
     from dstop.sources.replay.moment import Moment
 
 _KEPT = 3
 """Unpacked blocks: the one that plays, the one before it, which a seek warms up with, and the next."""
+_LOOKS_BACK = 60
+"""Blocks, that is half an hour."""
+_MOST_EVENTS = 500
+"""Of one block: a log holds no more."""
 
 
 class Recording:
@@ -43,6 +48,7 @@ class Recording:
         self._headers = found.headers
         self._ends = list(accumulate(header.moments for header in found.headers))
         self._unpacked: dict[int, Unpacked] = {}
+        self._events: dict[int, tuple[Event, ...]] = {}
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -109,21 +115,47 @@ class Recording:
                 place = 0 if forward else self._headers[block].moments - 1
         return None
 
+    def events_until(self, number: int, most: int) -> tuple[Event, ...]:
+        """Give what had happened by a moment, oldest first; from the last half hour, and so many at most.
+
+        What is damaged there is passed over: it is told when it is played.
+        """
+        block, place_in = self._find(number)
+        found = [self._events_within(block, place_in)]
+        for place in range(block - 1, max(-1, block - 1 - _LOOKS_BACK), -1):
+            events = self._events.get(place)
+            if events is None:
+                events = self._events[place] = self._read_events(place)
+            found.append(events)
+            if sum(map(len, found)) >= most:
+                break
+        return tuple(event for events in reversed(found) for event in events)[-most:]
+
+    def _events_within(self, block: int, place: int) -> tuple[Event, ...]:
+        try:
+            moments = self._block(block).moments[: place + 1]
+        except RecordingError:
+            return ()
+        return tuple(event for moment in moments for event in moment.events)
+
+    def _read_events(self, block: int) -> tuple[Event, ...]:
+        try:
+            return unpack_events(read_block(self._file, self._headers[block]))[:_MOST_EVENTS]
+        except RecordingError:
+            return ()
+
     def after_block(self, number: int) -> int | None:
         """Give the first moment after the block of this one; None when that is the last block."""
         after = self._ends[self._find(number)[0]]
         return after if after < len(self) else None
 
-    def cut_before(self, number: int) -> None:
-        """End the recording before the block of this moment, which cannot be read, and has nothing after it.
-
-        Raises:
-            RecordingError: that leaves nothing.
-        """
+    def cut_before(self, number: int) -> bool:
+        """End the recording before the block of this moment, which cannot be read; False when that leaves nothing."""
         block = self._find(number)[0]
         if block == 0:
-            raise damaged("no block of it can be read")
+            return False
         del self._headers[block:], self._ends[block:]
+        return True
 
     def close(self) -> None:
         """Let go of the file; safe to call twice."""
