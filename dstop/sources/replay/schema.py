@@ -35,7 +35,6 @@ CLASSES: tuple[type[Value], ...] = (
     footprint.Cause,
     footprint.Expectation,
     process.ProcessFacts,
-    process.ProcessFigure,
     process.GpuProcess,
     unattributed.Unattributed,
     sample.Sample,
