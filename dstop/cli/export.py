@@ -49,6 +49,8 @@ def export_verb(options: Mapping[str, Any]) -> None:
         raise UsageError("--key is the key of a certificate", fix="add --cert")
     if options["client_ca"] is not None and options["cert"] is None:
         raise UsageError("--client-ca is for TLS", fix="add --cert")
+    if options["demo"] and options["source"] is not None:
+        raise UsageError("--demo and --source are two sources", fix="choose one")
     request = _request(options)
     if options["once"]:
         _print_page(_monitor(request, options), options)
@@ -100,6 +102,7 @@ def _request(options: Mapping[str, Any]) -> Request:
 def _monitor(request: Request, options: Mapping[str, Any]) -> Monitor:
     from dstop.cli.watching import expectations_of  # noqa: PLC0415 - a verb loads what it needs
     from dstop.monitor import Monitor  # noqa: PLC0415 - as above
+    from dstop.monitor.findings import of_plugins  # noqa: PLC0415 - as above
 
     source, guests, reach = _parts(request, demo=options["demo"])
     monitor = Monitor(
@@ -107,6 +110,7 @@ def _monitor(request: Request, options: Mapping[str, Any]) -> Monitor:
         interval_s=request.settings.interval_s,
         guests=guests,
         expectations=expectations_of(request, guests, reach, at_once=options["demo"]),
+        more_rules=of_plugins(),
     )
     if options["links"]:
         monitor.watch(LAZY_FIELDS)

@@ -13,7 +13,14 @@ import click
     show_default=True,
     help="Where to listen; 0.0.0.0 or :: is for all.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=9778, show_default=True, metavar="N")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=9778,
+    show_default=True,
+    metavar="N",
+    help="Which port; 0 is any that is free.",
+)
 @click.option("-i", "--interval", type=float, metavar="S", help="Seconds between readings (at least 0.25).")
 @click.option(
     "--most-processes",

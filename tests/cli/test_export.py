@@ -153,6 +153,7 @@ def test_the_demo_says_that_it_is_one(dstop):
         (("--key", "k"), 2, "add --cert"),
         (("--client-ca", "c"), 2, "add --cert"),
         (("--names", "--print-rules"), 2, "choose one"),
+        (("--demo", "--source", "x"), 2, "choose one"),
         (("--interval", "0.01"), 2, "--interval"),
         (("--port", "70000"), 2, "--port"),
         (("--cert", "nowhere.pem"), 1, "--cert nowhere.pem: No such file"),
@@ -160,7 +161,18 @@ def test_the_demo_says_that_it_is_one(dstop):
         (("--bind", "192.0.2.1"), 1, "--bind 192.0.2.1 is no address of this machine"),
         (("--source", "mars"), 2, "no plugin has a source"),
     ],
-    ids=["key", "client-ca", "two-papers", "interval", "port", "cert", "auth-file", "bind", "source"],
+    ids=[
+        "key",
+        "client-ca",
+        "two-papers",
+        "two-sources",
+        "interval",
+        "port",
+        "cert",
+        "auth-file",
+        "bind",
+        "source",
+    ],
 )
 def test_what_is_wrong_is_one_line(dstop, machine, words, code, says):
     """What, where, and the next step; nothing is served."""
