@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+from textual.app import SystemCommand
 from textual.binding import Binding
 
 from dstop.ui.app import DstopApp
 from dstop.ui.keys import PLAY_BINDINGS, REPLAY_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from textual.binding import BindingType
+    from textual.screen import Screen
 
     from dstop.ui.messages import FrameReady
 
@@ -53,6 +56,14 @@ _JUMPS: Mapping[str, Callable[[Seeks], None]] = {
 }
 
 
+_NAMES: Mapping[str, tuple[str, str]] = {
+    "incident_after": ("Next incident", "where something of weight happens next"),
+    "incident_before": ("Incident before", "where something of weight happened last"),
+    "begin": ("Begin", "the first moment of the recording"),
+    "end": ("End", "its last moment"),
+}
+
+
 class ReplayApp(DstopApp):
     """Shows what a Player steps through; whatever steps it must be able to seek once it is there."""
 
@@ -64,6 +75,12 @@ class ReplayApp(DstopApp):
         super().__init__(*arguments, **options)
         self._said: str | None = None
         self._overview.state = replace(self._overview.state, keys=REPLAY_KEYS)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer the jumps by name, too."""
+        for what, (name, help_) in _NAMES.items():
+            yield SystemCommand(name, help_, partial(self.action_play, what))
+        yield from super().get_system_commands(screen)
 
     def on_frame_ready(self, message: FrameReady) -> None:
         """Say what the player has to say; the app itself then takes the frame."""

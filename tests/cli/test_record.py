@@ -20,6 +20,8 @@ from dstop.sources.replay.writer import RecordingWriter
 from dstop.testing import FakeSource, make_gpu, make_sample
 from dstop.testing.build import TAKEN_AT_S
 
+ROOT = Path(__file__).parents[2]
+
 
 def at(second):
     """Give a moment, in seconds after that of all built values."""
@@ -69,6 +71,19 @@ def test_the_driver_is_recorded_and_replayed(dstop, machine, tmp_path):
     assert "3 steps" in said.err
     replayed = dstop("replay", path, "--json", "-i", "0.25")
     assert [json.loads(line)["taken_at_ns"] for line in replayed.out.splitlines()] == [at(0), at(1), at(2)]
+
+
+def test_the_whole_way_from_a_driver(rig, dstop, tmp_path):
+    """Recorded by a program on a simulated driver, and shown by another: the cards and rows are the driver's."""
+    path = str(tmp_path / "real.dstop")
+    given = {**rig.env(2, 2), "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "dstop", "record", path, "-i", "0.25", "--for", "0.6"]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "3 steps" in done.stderr) == (0, True), done.stderr
+    document = json.loads(dstop("replay", path, "--json", "--at", "end").out)
+    assert (len(document["gpus"]), len(document["processes"])) == (2, 4)
+    assert document["simulated"] is None
+    assert {row["command"] for row in document["processes"]} != {None}
 
 
 def test_without_a_driver_nothing_is_left_behind(dstop, machine, tmp_path):

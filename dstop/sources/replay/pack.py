@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dstop import __version__
+from dstop.errors import RecordingError
 from dstop.sources.replay.schema import CLASSES, MOST_ROWS, Kind, fields_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ class Packer:
         self._tables[type(moment)].number(moment)
 
     def take(self) -> bytes:
-        """Give the block of what was added, not compressed, and begin the next."""
+        """Give the block of what was added, not compressed, and begin the next.
+
+        Raises:
+            RecordingError: a source gave what is no figure at all.
+        """
         block = {
             "dstop": __version__,
             "step_s": float(self.step_s),
@@ -66,6 +71,10 @@ class Packer:
             return msgspec.msgpack.encode(block)
         except UnicodeEncodeError:  # half a character, from a file name or a command line that is not UTF-8
             return msgspec.msgpack.encode(_encodable(block))
+        except (OverflowError, TypeError) as error:
+            raise RecordingError(
+                f"a figure cannot be recorded: {error}", fix="tell us which it was"
+            ) from None
 
 
 class _Rows:

@@ -15,7 +15,7 @@ from dstop.sources.replay.schema import CLASSES, fields_of
 from dstop.sources.replay.unpack import unpack
 from dstop.testing import make_gpu, make_process, make_sample
 from dstop.testing.build_guest import make_guest
-from dstop.testing.hostile import samples
+from dstop.testing.hostile import guests, samples
 
 
 def _packed(*moments, step_s=1.0):
@@ -70,6 +70,13 @@ def test_text_that_is_no_unicode_is_marked():
     assert _back(_moment(sample))[0].sample.processes[0].facts.command == "caf?"
 
 
+def test_what_is_no_figure_at_all_is_told():
+    """A counter that no 64 bits hold, or a value of no type, is one sentence and no traceback."""
+    for used in (1 << 70, object()):
+        with pytest.raises(RecordingError, match="cannot be recorded"):
+            _packed(_moment(make_sample((make_gpu(0, memory_used_bytes=7, memory_free_bytes=used),), 0)))
+
+
 def test_control_characters_stay():
     """Nothing is cleaned silently: that is for the faces, which have to anyway."""
     sample = make_sample(1, 0, processes=(make_process(command="a\x1b[2Jb"),))
@@ -77,10 +84,10 @@ def test_control_characters_stay():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(samples(), min_size=1, max_size=3))
-def test_whatever_a_source_gives_comes_back(given_samples):
-    """Samples of the strangest driver are equal after the way through a block."""
-    moments = [_moment(sample, at_ns=0) for sample in given_samples]
+@given(st.lists(st.tuples(samples(), st.lists(guests(), max_size=2)), min_size=1, max_size=3))
+def test_whatever_a_source_gives_comes_back(steps):
+    """Samples of the strangest driver, and answers of the strangest hooks, are equal after the way through a block."""
+    moments = [_moment(sample, at_ns=0, guests=tuple(hooks)) for sample, hooks in steps]
     assert list(_back(*moments)) == moments
 
 

@@ -8,6 +8,7 @@ import struct
 import tracemalloc
 import zlib
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -47,6 +48,33 @@ def test_what_was_recorded_is_there(record):
     assert [moment.sample for moment in moments] == steps
     assert [moment.at_ns for moment in moments] == [sample.taken_at_ns for sample in steps]
     assert [moment.begins for moment in moments] == [True] + [False] * 99
+
+
+def test_recordings_of_version_1_are_read():
+    """A file that the first dstop with recordings wrote is read by every later one; what it holds is in here."""
+    moments = _all(Path(__file__).parent / "version-1.dstop")
+    assert [moment.at_ns - moments[0].at_ns for moment in moments] == [second * 10**9 for second in range(6)]
+    last = moments[-1].sample
+    assert (last.taken_at_ns, last.host.name) == (1_775_000_065_000_000_000, "demo-2xh100")
+    assert last.simulated == "simulated: no hardware behind these numbers"
+    assert last.gpus[0].memory_used_bytes == 71_525_466_112
+    held = [
+        (
+            row.pid,
+            row.gpu_memory_bytes,
+            row.allocator and row.allocator.allocated_bytes,
+            row.expectation and row.expectation.expected_bytes,
+        )
+        for row in last.processes
+    ]
+    assert held == [
+        (2914377, 12_035_555_328, None, None),
+        (77612, 1_308_622_848, None, None),
+        (482169, 55_704_551_424, 38_902_614_528, 39_866_054_400),
+        (3120548, 15_286_140_928, None, 77_845_338_521),
+        (482170, 46_261_075_968, 35_692_519_936, 39_866_054_400),
+    ]
+    assert [guest.pid for guest in moments[-1].guests] == [482169, 482170]
 
 
 def test_a_recording_without_a_driver_for_a_while_says_so(record):
