@@ -11,6 +11,7 @@ import click
 from dstop import __version__
 from dstop.cli import INTERRUPTED, terminal
 from dstop.cli.export_command import export
+from dstop.cli.fleet_command import fleet
 from dstop.cli.options import explain, request_of, typed, watch_options
 from dstop.cli.plan_command import plan
 from dstop.cli.plugins_command import plugins
@@ -311,6 +312,7 @@ dstop.add_command(recorder)
 dstop.add_command(record)
 dstop.add_command(replay)
 dstop.add_command(export)
+dstop.add_command(fleet)
 dstop.add_command(plan)
 dstop.add_command(web)
 dstop.add_command(plugins)

@@ -253,6 +253,7 @@ def test_help_lists_the_verbs_there_are(dstop):
         "doctor",
         "explain",
         "export",
+        "fleet",
         "pick",
         "plan",
         "record",
