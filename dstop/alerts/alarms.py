@@ -6,17 +6,17 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from dstop.alerts.condition import parse_condition
+from dstop.alerts.condition import Subject, parse_condition
 from dstop.alerts.courier import WAITS_S, Courier
-from dstop.alerts.ledger import Changes, Ledger
+from dstop.alerts.ledger import Changes, Ledger, Told
 from dstop.alerts.notice import Notice, plain
 from dstop.model.event import Event, EventKind
+from dstop.model.finding import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dstop.alerts.condition import Condition
-    from dstop.alerts.ledger import Told
     from dstop.alerts.turn import Turn
     from dstop.model.finding import Finding
     from dstop.model.sample import Sample
@@ -85,6 +85,24 @@ class Alarms:
             text = plain(self._troubles.popleft())
             events.append(Event(at_ns=at_ns, kind=EventKind.ALERT_FAILED, text=text))
         return events
+
+    def attempt(self, host: str, at_ns: int) -> list[tuple[str, str | None]]:
+        """Send everybody outside one message that says it is a trial; gives whom, and what went wrong."""
+        subject = Subject(says="this is a trial: nothing is wrong", severity=Severity.NOTE)
+        tried = []
+        for alert in self._alerts:
+            notice = Notice(
+                status="firing",
+                alert=alert.rule.title,
+                when=alert.rule.when,
+                host=host,
+                at_ns=at_ns,
+                now_s=0.0,
+                told=(Told(subject=subject, since_s=0.0),),
+                simulated="a trial",
+            )
+            tried += [(f"{alert.rule.title}: {each.name}", each.attempt(notice)) for each in alert.couriers]
+        return tried
 
     def close(self, patience_s: float = 0.0) -> None:
         """Let what waits be delivered for so long, and begin nothing more; safe to call twice."""

@@ -69,6 +69,14 @@ class Courier:
                 self._thread.start()
             self._changed.notify_all()
 
+    def attempt(self, notice: Notice) -> str | None:
+        """Carry one now, in this thread and once; gives what went wrong."""
+        try:
+            self._deliver(notice)
+        except DeliveryError as error:
+            return str(error)
+        return None
+
     def wait(self, most_s: float) -> bool:
         """Wait until nothing is left to carry, but no longer than this; says whether that is so."""
         with self._changed:

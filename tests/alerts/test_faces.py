@@ -67,3 +67,32 @@ def test_a_tab_of_dstop_web_tells_nobody(monkeypatch, tmp_path):
     monkeypatch.setenv("TEXTUAL_DRIVER", "textual.drivers.web_driver:WebDriver")
     assert alarms_of(settings) is None
     assert alarms_of(Settings()) is None
+
+
+def _recorder(*words):
+    command = [sys.executable, "-m", "dstop", "recorder", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_alerts_can_be_tried(receiver, tmp_path):
+    """Each is sent once, marked as a trial; what did not arrive is said, and the exit code is 1."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[[alerts]]\nname = "good"\nwhen = "finding:DS2*"\ndo = {{webhook = "{receiver.url}"}}\n'
+        '[[alerts]]\nname = "bad"\nwhen = "finding:DS8*"\ndo = {command = ["false"], bell = true}\n'
+    )
+    said = _recorder("--try-alerts", "--config", str(config))
+    assert (said.returncode, said.stderr) == (1, "")
+    assert said.stdout.splitlines() == [
+        "good: webhook 127.0.0.1: arrived",
+        "bad: command false: false ended with 1",
+    ]
+    (came,) = receiver.came
+    assert (came.body["simulated"], came.body["alerts"][0]["says"]) == (
+        "a trial",
+        "this is a trial: nothing is wrong",
+    )
+    config.write_text("")
+    said = _recorder("--try-alerts", "--config", str(config))
+    assert said.returncode == 2
+    assert "there are no alerts to try" in said.stderr
