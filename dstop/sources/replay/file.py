@@ -31,8 +31,8 @@ _HEADER = Struct("<IIIIqqIII")
 reserved (0), checksum of the header up to here."""
 HEADER_BYTES = _HEADER.size
 
-MOST_UNPACKED = 16 << 20
-"""Half a minute of 64 cards with 64 processes each is 6 MB."""
+MOST_UNPACKED = 8 << 20
+"""One moment of two thousand processes that all carry the hook; what a forger can make of it is 200 MB of memory."""
 MOST_MOMENTS = 4096
 """Of one block."""
 MOST_BLOCKS = 200_000

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from dstop.sources.replay.schema import Field
 
 HALF_FULL = MOST_ROWS // 2
-"""A block that has so many rows of one class is closed before the next moment could be too much."""
+FULL_BYTES = 4 << 20
+"""A block that has so many rows of one class, or may become so long, is closed before the next moment is too much."""
+_CELL_BYTES = 9
+"""What a number takes at most in MessagePack (its specification, formats float 64 and uint 64)."""
 
 
 class Packer:
@@ -41,7 +44,9 @@ class Packer:
     @property
     def is_full(self) -> bool:
         """Whether it should be taken before more comes."""
-        return any(len(table.rows) > HALF_FULL for table in self._tables.values())
+        tables = self._tables.values()
+        size = self._shapes.size_bytes + sum(table.size_bytes for table in tables)
+        return size > FULL_BYTES or any(len(table.rows) > HALF_FULL for table in tables)
 
     def add(self, moment: Moment) -> None:
         """Take one moment."""
@@ -84,6 +89,8 @@ class _Rows:
         self, class_: type[Value], tables: Mapping[type[Value], _Rows], texts: _Texts, shapes: _Shapes
     ) -> None:
         self.rows: list[tuple[Any, ...]] = []
+        self.size_bytes = 0
+        """About what it will take at most, before a column that is the same all the way becomes one cell."""
         self._fields = fields_of(class_)
         self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*(field.name for field in self._fields))
         self._numbers: dict[int, int] = {}
@@ -102,6 +109,7 @@ class _Rows:
         for place, numbered in self._references:
             if row[place] is not None:
                 row[place] = numbered(row[place])
+        self.size_bytes += _size(row)
         number = self._numbers[id(value)] = len(self.rows)
         self.rows.append(tuple(row))
         return number
@@ -112,6 +120,18 @@ class _Rows:
             field.name: _steps(_short(column)) if field.kind is Kind.ONE else _short(column)
             for field, column in zip(self._fields, zip(*self.rows, strict=True), strict=True)
         }
+
+
+def _size(row: Sequence[Any]) -> int:
+    """Give about what a row takes at most."""
+    size = _CELL_BYTES * len(row)
+    for cell in row:
+        kind = type(cell)
+        if kind is str:
+            size += len(cell)
+        elif kind is tuple or kind is list:
+            size += sum(len(word) if type(word) is str else 2 for word in cell)
+    return size
 
 
 def _numbering(
@@ -172,11 +192,13 @@ class _Shapes:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, ...], tuple[int, list[tuple[int, ...]]]] = {}
+        self.size_bytes = 0
 
     def number(self, mapping: Mapping[str, int]) -> tuple[int, int]:
         keys = tuple(mapping)
         shape, rows = self._rows.setdefault(keys, (len(self._rows), []))
         rows.append(tuple(mapping.values()))
+        self.size_bytes += _CELL_BYTES * len(keys)
         return shape, len(rows) - 1
 
     def all(self) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import struct
 import tracemalloc
 import zlib
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,7 @@ from dstop.sources.replay import file as layout
 from dstop.sources.replay.recording import Recording
 from dstop.sources.replay.unpack import unpack
 from dstop.sources.replay.writer import RecordingWriter
-from dstop.testing import make_frame, make_sample
+from dstop.testing import make_allocator, make_frame, make_guest, make_process, make_sample
 from dstop.testing.build import TAKEN_AT_S
 
 
@@ -171,6 +172,29 @@ def test_a_full_disk_is_told_and_leaves_whole_blocks(tmp_path):
     writer.close()
     assert path.stat().st_size == size
     assert len(_all(path)) == 1
+
+
+def test_a_crowded_machine_makes_short_blocks(tmp_path):
+    """A thousand processes that all carry the hook are recorded: a block ends before it is more than a reader takes."""
+    rows = tuple(make_process(0, pid) for pid in range(1000, 2000))
+    stats = {f"a_counter_of_torch.{number}": 1 << 40 for number in range(120)}
+    guests = {}
+    path = tmp_path / "crowd.dstop"
+    writer = RecordingWriter(str(path), step_s=1.0)
+    for second in range(10):
+        for row in rows:
+            device = make_allocator(
+                0, stats={name: count + second + row.pid for name, count in stats.items()}
+            )
+            guests[row.id] = make_guest(row.pid, [device], started_at_s=row.facts.started_at_s)
+        sample = make_sample(1, 0, processes=rows, taken_at_ns=at(second))
+        writer.add(replace(make_frame(sample), guests=dict(guests)))
+    writer.close()
+    headers = _headers(path)
+    assert len(headers) > 1
+    assert max(header.unpacked for header in headers) <= layout.MOST_UNPACKED
+    assert len(_all(path)) == 10
+    assert len(_all(path)[-1].guests) == 1000
 
 
 @pytest.mark.parametrize(
