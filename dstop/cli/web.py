@@ -59,7 +59,7 @@ def web_verb(words: Sequence[str], options: Mapping[str, Any]) -> None:
         title=_title(words),
         most=options["most"],
     )
-    host = f"[{options['bind']}]" if ":" in options["bind"] else options["bind"]
+    host = _name_of(options["bind"])
     scheme = "http" if context is None else "https"
     _warn(options, context)
     terminal.write(f"{scheme}://{host}:{port}/?token={gate.token}\n".encode())
@@ -121,6 +121,15 @@ def _warn(options: Mapping[str, Any], context: ssl.SSLContext | None) -> None:
         _say("the token and the screen travel as they are: --cert has them encrypted")
     if options["hands"]:
         _say("whoever has the token can send signals to your processes")
+
+
+def _name_of(bind: str) -> str:
+    """Give what to write in an address; where all are listened to, the name that others know this machine by."""
+    if bind in {"0.0.0.0", "::"}:  # noqa: S104 - what the user asked for
+        import platform  # noqa: PLC0415 - a verb loads what it needs
+
+        return platform.node() or "127.0.0.1"
+    return f"[{bind}]" if ":" in bind else bind
 
 
 def _title(words: Sequence[str]) -> str:

@@ -121,7 +121,8 @@ class Child(AppService):
 
     async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
         environ = {**self._build_environment(width, height), **self._environ}
-        environ.update(COLUMNS=str(width), ROWS=str(height))
+        driver = "textual.drivers.web_driver:WebDriver"
+        environ.update(COLUMNS=str(width), ROWS=str(height), TEXTUAL_DRIVER=driver)
         self._process = process = await asyncio.create_subprocess_exec(
             *self._argv,
             stdin=asyncio.subprocess.PIPE,

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("textual_serve", reason="the extra `web` is not installed")
 
 from tests.web.chromium import PROGRAM, Browser, rows_of
+from tests.web.test_serving import ended
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium here")
 
@@ -43,13 +44,15 @@ async def test_the_demo_is_on_the_page_and_keys_arrive(serve, tmp_path):
         (tmp_path / "web.png").write_bytes(png)
         assert rows_of(png) > 100
 
+        children = served.children()
+        assert len(children) == 1
         before = await browser.value("window.drawn.length")
         await browser.press("?")
         await browser.until(f"window.drawn.slice({before}).includes('this help')")
         await browser.press("q")
         await browser.until("document.body.classList.contains('-closed')")
         assert await browser.value("getComputedStyle(document.querySelector('.ended')).display") == "block"
-        assert served.children() == []
+        await ended(children)
         await browser.value("document.getElementById('again').click()")
         await browser.until("window.drawn.includes('SIMULATED')")
 

@@ -31,7 +31,7 @@ async def entered(session, served):
         return await answer.text()
 
 
-async def seen(tab, *words, most_s=40.0):
+async def seen(tab, *words, most_s=90.0):
     """Read a tab until these words are on its screen, or it is closed; gives all that was drawn."""
     drawn = b""
     async with asyncio.timeout(most_s):
@@ -44,7 +44,7 @@ async def seen(tab, *words, most_s=40.0):
     return drawn.decode("utf-8", "replace")
 
 
-async def ended(pids, most_s=20.0):
+async def ended(pids, most_s=60.0):
     """Wait until none of these processes is there."""
     due = time.monotonic() + most_s
     while any(_lives(pid) for pid in pids):
@@ -118,7 +118,7 @@ async def test_a_tab_has_a_dstop_of_its_own_that_ends_with_it(serve):
         children = served.children()
         assert len(children) == 2
         await first.close()
-        due = time.monotonic() + 20
+        due = time.monotonic() + 60
         while len(served.children()) != 1:
             assert time.monotonic() < due
             await asyncio.sleep(0.05)
@@ -192,6 +192,24 @@ async def test_what_cannot_be_shown_is_told_on_the_tab(serve):
         tab = await session.ws_connect(served.base + "ws")
         drawn = await seen(tab, "never on a screen")
     assert "/nowhere/at-all.dstop" in drawn
+
+
+@pytest.mark.parametrize("verb", ["replay", "plan"])
+async def test_whatever_has_a_screen_is_served(serve, tmp_path, verb):
+    """A recording plays and a plan is worked out in a tab, as they are on a terminal."""
+    words, expected = ["plan", "llama-3-8b"], "Llama-3-8B"
+    if verb == "replay":
+        words, expected = ["replay", str(tmp_path / "r.dstop")], "REPLAY"
+        command = [sys.executable, "-m", "dstop", "record", words[1], "--demo", "--for", "1"]
+        await asyncio.to_thread(
+            subprocess.run, command, cwd=ROOT, check=True, capture_output=True, timeout=60
+        )
+    served = serve(*words)
+    async with client() as session:
+        await entered(session, served)
+        tab = await session.ws_connect(served.base + "ws?width=120&height=40")
+        assert expected in await seen(tab, expected)
+        await tab.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["term", "int"])
