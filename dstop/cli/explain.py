@@ -19,13 +19,15 @@ def explain_verb(name: str | None, options: Mapping[str, Any]) -> None:
         UsageError: when there is no such rule.
     """
     from dstop.cli.doctor import write_lines  # noqa: PLC0415 - a verb loads what it needs
-    from dstop.doctor.rules import RULES, rule_of  # noqa: PLC0415 - as above
+    from dstop.doctor.plugged import page_of, plugged  # noqa: PLC0415 - as above
+    from dstop.doctor.rules import RULES  # noqa: PLC0415 - as above
     from dstop.draw.rule_page import catalogue_lines, page_lines  # noqa: PLC0415 - as above
 
-    chosen = list(RULES)
+    of_plugins = () if options["markdown"] else plugged().rules
+    chosen = sorted((*RULES, *of_plugins), key=lambda one: (one.id[2:], one.id))
     if name is not None:
-        rule = rule_of(name)
-        chosen = [rule] if rule is not None else [one for one in RULES if one.cause == name.strip().lower()]
+        rule = page_of(name)
+        chosen = [rule] if rule is not None else [one for one in chosen if one.cause == name.strip().lower()]
         if not chosen:
             raise UsageError(f"there is no rule {name[:40]!r}", fix="dstop explain lists them all")
     if options["markdown"]:

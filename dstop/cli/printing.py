@@ -42,10 +42,18 @@ def print_samples(
         ReaderGoneError: when nobody reads any more.
     """
     from dstop.monitor import Monitor  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.monitor.findings import of_plugins  # noqa: PLC0415 - as above
 
     interval_s = request.settings.interval_s
     head, draw = face(request)
-    monitor = Monitor(source, interval_s=interval_s, capacity=60, guests=guests, expectations=expectations)
+    monitor = Monitor(
+        source,
+        interval_s=interval_s,
+        capacity=60,
+        guests=guests,
+        expectations=expectations,
+        more_rules=of_plugins(),
+    )
     left = request.count if request.repeat else 1
     patience_s = FIRST_PATIENCE_S
     due = time.monotonic()

@@ -108,6 +108,10 @@ def dstop(context: click.Context, /, **_options: object) -> None:
         if names:
             verb = context.invoked_subcommand
             raise click.UsageError(f"{explain(dict.fromkeys(names))} must come after the verb {verb}")
+        if context.invoked_subcommand == "plan":
+            from dstop.plugin.models import offer  # noqa: PLC0415 - a verb loads what it needs
+
+            offer()
         return
     from dstop.cli.sources import open_source  # noqa: PLC0415 - a verb loads what it needs
 

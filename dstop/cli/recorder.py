@@ -137,6 +137,9 @@ def record(
     """
     from dstop.cli.alerting import alarms_of  # noqa: PLC0415 - a verb loads what it needs
     from dstop.monitor import Monitor  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.monitor.findings import of_plugins  # noqa: PLC0415 - as above
+    from dstop.plugin import LabelledSource, Labeller  # noqa: PLC0415 - as above
+    from dstop.plugin.figures import Figures  # noqa: PLC0415 - as above
     from dstop.pytorch.guests import LiveGuests  # noqa: PLC0415 - as above
     from dstop.sources.nvml.source import NvmlSource  # noqa: PLC0415 - as above
     from dstop.store.writer import Writer  # noqa: PLC0415 - as above
@@ -146,7 +149,15 @@ def record(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     writer = Writer(path, most_bytes=most_bytes)
-    monitor = Monitor(NvmlSource(), interval_s=interval_s, capacity=60, guests=LiveGuests(), alarms=alarms)
+    source = LabelledSource(NvmlSource(), Labeller(), Figures())
+    monitor = Monitor(
+        source,
+        interval_s=interval_s,
+        capacity=60,
+        guests=LiveGuests(),
+        alarms=alarms,
+        more_rules=of_plugins(),
+    )
     try:
         run(monitor, writer, stop.wait, seconds=seconds, interval_s=interval_s, incidents=_Incidents())
     finally:

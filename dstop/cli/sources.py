@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from dstop.model.sample import Sample
     from dstop.sources import Source
 
+FIGURES_S = 1.0
+"""How long one sample on paper waits for what processes tell of themselves."""
+
 
 def open_source(request: Request) -> Source:
     """Give the driver, or the plugin's source that was asked for, with the labels of plugins.
@@ -26,9 +29,15 @@ def open_source(request: Request) -> Source:
 
     if request.source is not None:
         return _of_plugin(request.source)
+    from dstop.plugin.figures import Figures  # noqa: PLC0415 - as above
+    from dstop.plugin.models import offer  # noqa: PLC0415 - as above
     from dstop.sources.nvml.source import NvmlSource  # noqa: PLC0415 - as above
 
-    return LabelledSource(NvmlSource(), Labeller(defer=1 if request.face == "live" else 0))
+    offer()
+    defer = 1 if request.face == "live" else 0
+    # What is printed once has no second sample that could bring the figures.
+    figures = Figures(defer=defer, patience_s=0.0 if defer else FIGURES_S)
+    return LabelledSource(NvmlSource(), Labeller(defer=defer), figures)
 
 
 def _of_plugin(name: str) -> Source:

@@ -31,13 +31,19 @@ def diagnose_logs(logs: Iterable[LogText], environment: Mapping[str, str] | None
     return diagnose(Case(found, environment), notes=notes)
 
 
-def diagnose(case: Case, rules: Sequence[Rule] | None = None, notes: Iterable[str] = ()) -> Report:
-    """Ask every rule, and give what they say, best first."""
+def diagnose(
+    case: Case,
+    rules: Sequence[Rule] | None = None,
+    notes: Iterable[str] = (),
+    more: Iterable[tuple[Rule, Assessment]] = (),
+) -> Report:
+    """Ask every rule, and give what they say, best first; `more` has what others have said already."""
     answers = [
         (rule, answer)
         for rule in (RULES if rules is None else rules)
         if rule.examine is not None and (answer := rule.examine(case)) is not None
     ]
+    answers += more
     diagnoses = [_diagnosis(case, rule, answer) for rule, answer in ranked(answers)[:MOST_DIAGNOSES]]
     return Report(
         diagnoses=tuple(diagnoses),

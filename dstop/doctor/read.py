@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dstop.doctor.case import Case
 from dstop.doctor.diagnose import diagnose
 from dstop.doctor.evidence.collect import Found, facts_of
+from dstop.doctor.plugged import answers_of, plugged, with_evidence
 from dstop.doctor.questions.memories import disagreeing
 from dstop.doctor.sources.incidents import case_of_incidents, differing_settings, notes_of
 from dstop.doctor.sources.snapshots import FOUND, found_of, snapshot_of
@@ -53,8 +54,10 @@ def report_of(
     case = case_of_incidents(incidents, lambda incident: snapshot_of(incident, bounds, told))
     found: list[Found] = list(case.found)
     order = sum(one.lines + 2 for one in found)
+    extra = plugged()
+    told += extra.notices
     for log in logs:
-        found.append(facts_of(log, order))
+        found.append(with_evidence(facts_of(log, order), log, order, extra.readers, told))
         order += len(log.lines) + 1
         told += [f"{log.name}: {note}" for note in log.notes]
     for memory in memories:
@@ -66,7 +69,8 @@ def report_of(
         now = cards_now(cards, order)
         found += [] if now is None else [now]
     case = Case(found, environment or case.environment)
-    report = diagnose(case, notes=[*told, *disagreeing(found, case.failure)])
+    more = answers_of(case, extra.rules, told)
+    report = diagnose(case, notes=[*told, *disagreeing(found, case.failure)], more=more)
     return report if report.diagnoses else replace(report, notes=(*report.notes, *map(_well, memories)))
 
 

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from dstop.draw.bars import graph_rows
+from dstop.draw.figure import figure_name, figure_text
 from dstop.draw.line import cells, clean, fit, fit_line
 from dstop.units import bytes_text, duration_text, percent_text
 
@@ -84,6 +85,7 @@ def fact_lines(
         ),
         ("type", (_TYPES.get(process.type, process.type), "")),
         *_identity(facts, value),
+        *_figures(process),
     ]
     return _in_columns(pairs, width, 2 if width >= (_DENSE_CELLS if dense else 100) else 1)
 
@@ -117,6 +119,17 @@ def _identity(facts: ProcessFacts, value: Callable[[str | None, str], Span]) -> 
         ("rank", value(rank, "rank")),
         ("job", value(facts.job, "job")),
         *((clean(name), (clean(text), "")) for name, text in facts.labels.items()),
+    ]
+
+
+def _figures(process: GpuProcess) -> list[tuple[str, Span]]:
+    """List what it tells of itself, or why it does not."""
+    return [
+        (
+            clean(figure_name(one.name)),
+            (figure_text(one), "") if one.why is None else (f"– {clean(one.why)}", "dim"),
+        )
+        for one in process.figures
     ]
 
 

@@ -39,6 +39,7 @@ def process_object(row: GpuProcess, gpu_fault: str | None = None) -> dict[str, A
     contract = _contract(row)
     extras = _extras(row)
     reasons = {key: clean(reason) for key, reason in {**row.facts.unavailable, **row.unavailable}.items()}
+    reasons |= {clean(one.name): clean(one.why) for one in row.figures if one.why is not None}
     if gpu_fault:
         reasons = {"gpu_memory_bytes": clean(gpu_fault), "sm_pct": clean(gpu_fault), **reasons}
     row_object = {**contract, **extras}
@@ -89,6 +90,7 @@ def _extras(row: GpuProcess) -> dict[str, Any]:
         "local_rank": facts.local_rank,
         "job": _text(facts.job),
         "labels": {clean(key): clean(value) for key, value in facts.labels.items()},
+        "figures": {clean(one.name): finite(one.value) for one in row.figures},
     }
 
 

@@ -53,6 +53,17 @@ class ProcessFacts(Value):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ProcessFigure(Value):
+    """A figure that a process tells of itself, and a plugin has read: `kv_cache_pct`, `requests_running`."""
+
+    name: str
+    """With its unit at the end: `_pct`, `_bytes`, `_per_s`, `_total` (a counter); without one it is a count."""
+    value: float | None = None
+    why: str | None = None
+    """Why there is no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class GpuProcess(Value):
     """One row: a process on one GPU. A process on eight GPUs is eight rows."""
 
@@ -80,12 +91,18 @@ class GpuProcess(Value):
     """What PyTorch's allocator holds on this card; only of a process that carries dstop's hook."""
     expectation: Expectation | None = None
     """What the model in it should hold on this card, beside what it does; None with a reason under `footprint`."""
+    figures: tuple[ProcessFigure, ...] = ()
+    """What it tells of itself, by plugins: of the process, whichever card the row is about."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> ProcessKey:
         """The identity of the row."""
         return ProcessKey(self.gpu_index, self.pid, self.facts.started_at_s)
+
+    def figure(self, name: str) -> float | None:
+        """Give a figure that it tells of itself; None where it tells none of that name."""
+        return next((one.value for one in self.figures if one.name == name), None)
 
     @property
     def id(self) -> ProcessId:

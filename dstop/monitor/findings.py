@@ -24,8 +24,34 @@ _WORST_FIRST = {"critical": 0, "warning": 1, "note": 2}
 _WORDS_CELLS = 120
 
 
+More: TypeAlias = "Callable[[], Sequence[tuple[Watch, Look]] | None]"
+"""Gives the rules of plugins; None as long as nobody has looked for them."""
+
 _Key: TypeAlias = "tuple[int | None, int | None, float | None]"
 """Which card, which process, and which process of that number."""
+
+
+def of_plugins(defer: int = 0) -> More:
+    """Give what gives the live rules of the installed plugins, not before so many moments have passed.
+
+    Args:
+        defer: moments that wait for no plugin: the first frame of a screen.
+    """
+    waits = [defer]
+
+    def more() -> Sequence[tuple[Watch, Look]] | None:
+        if waits[0] > 0:
+            waits[0] -= 1
+            return None
+        from dstop.plugin import installed  # noqa: PLC0415 - not before the first frame
+
+        if installed() is None:
+            return ()
+        from dstop.doctor.plugged import plugged  # noqa: PLC0415 - where there are plugins
+
+        return plugged().watches
+
+    return more
 
 
 class _Standing:
@@ -66,10 +92,22 @@ class _Asked:
 
 
 class Examiner:
-    """Asks the rules about one moment after the other. Bounded: so many findings a rule."""
+    """Asks the rules about one moment after the other. Bounded: so many findings a rule.
 
-    def __init__(self, watches: Sequence[Watch] = WATCHES, load_rule: Callable[[Watch], Look] = load) -> None:
+    Args:
+        watches: of dstop's own rules.
+        load_rule: gives the function of one.
+        more: gives the rules of plugins.
+    """
+
+    def __init__(
+        self,
+        watches: Sequence[Watch] = WATCHES,
+        load_rule: Callable[[Watch], Look] = load,
+        more: More | None = None,
+    ) -> None:
         self._asked = [_Asked(watch) for watch in watches]
+        self._more = more
         self._load = load_rule
         self._told: dict[tuple[str, _Key], Finding] = {}
         self._first = True
@@ -79,6 +117,7 @@ class Examiner:
         now = scene.sample.taken_at_ns
         events: list[Event] = []
         failed: set[str] = set()
+        self._take_more()
         for place, asked in enumerate(self._asked):
             if self._first and asked.watch.after_s > 0:
                 asked.due_ns = now + (place % 5) * 1_000_000_000  # in turn, not all in one step
@@ -93,6 +132,16 @@ class Examiner:
         self._first = False
         ordered = sorted(standing.values(), key=_order)
         return tuple(ordered), events
+
+    def _take_more(self) -> None:
+        """Add the rules of plugins, once they are there."""
+        given = None if self._more is None else self._more()
+        if given is None:
+            return
+        self._more = None
+        for watch, look in given:
+            self._asked.append(_Asked(watch))
+            self._asked[-1].look = look
 
     def _ask(self, asked: _Asked, scene: Scene, now: int, failed: set[str]) -> Event | None:
         """Ask one rule; one that raises is left out for this moment, and named once."""

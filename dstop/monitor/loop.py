@@ -13,6 +13,7 @@ from dstop.model.guest import ProcessId
 from dstop.monitor.cost import CostMeter
 from dstop.monitor.events import events_between
 from dstop.monitor.examination import Examination
+from dstop.monitor.findings import Examiner
 from dstop.monitor.histories import GpuHistories, ProcessHistories
 from dstop.monitor.throttle import ThrottleLog
 from dstop.units import duration_text
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from dstop.model.process import ProcessKey
     from dstop.model.sample import Sample
     from dstop.monitor.expectations import Expectations
+    from dstop.monitor.findings import More
     from dstop.monitor.guest_watch import GuestWatch
     from dstop.sources import Source
     from dstop.sources.guests import Guests
@@ -64,6 +66,7 @@ class Monitor:
         guests: the hooks in the processes of the source; the Monitor closes them.
         expectations: what the models of the source should hold; the Monitor closes them too.
         alarms: has others told of what is found; the Monitor closes them too.
+        more_rules: gives the live rules of plugins.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Monitor:
         guests: Guests | None = None,
         expectations: Expectations | None = None,
         alarms: Alarms | None = None,
+        more_rules: More | None = None,
     ) -> None:
         self.interval_s = interval_s
         self._source = source
@@ -86,6 +90,7 @@ class Monitor:
         self._hooks = guests
         self._expectations = expectations
         self._alarms = alarms
+        self._more_rules = more_rules
         self._watched: frozenset[ProcessKey] = frozenset()
         self.forget()
 
@@ -103,7 +108,7 @@ class Monitor:
         capacity = self._capacity
         self._gpus = GpuHistories(capacity)
         self._processes = ProcessHistories(capacity)
-        self._examination = Examination(self._processes)
+        self._examination = Examination(self._processes, Examiner(more=self._more_rules))
         self._throttle = ThrottleLog()
         self._guests = _watch(self._hooks, capacity)
         self._log: deque[Event] = deque(log, maxlen=MOST_EVENTS)

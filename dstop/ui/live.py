@@ -71,9 +71,16 @@ def run_live(
     """
     interval_s = settings.interval_s
 
+    from dstop.monitor.findings import of_plugins  # noqa: PLC0415 - only what shows a machine asks plugins
+
     def monitor() -> Monitor:
         return Monitor(
-            make_source(), interval_s=interval_s, guests=guests, expectations=expectations, alarms=alarms
+            make_source(),
+            interval_s=interval_s,
+            guests=guests,
+            expectations=expectations,
+            alarms=alarms,
+            more_rules=of_plugins(defer=1),
         )
 
     show_live(monitor, settings, view, hands=hands, guests=guests, open_pids=open_pids, save=save)

@@ -256,6 +256,7 @@ def test_help_lists_the_verbs_there_are(dstop):
         "fleet",
         "pick",
         "plan",
+        "plugins",
         "record",
         "recorder",
         "replay",

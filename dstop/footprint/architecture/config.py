@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dstop.errors import PlanError
-from dstop.footprint.architecture.families import READERS
+from dstop.footprint.architecture.families import READERS, reader_of_plugins
 from dstop.footprint.architecture.fields import Fields
 from dstop.footprint.architecture.modality import text_part
 from dstop.footprint.architecture.quantization import read_quantization
@@ -37,13 +37,14 @@ def read_config(config: Mapping[str, Any], name: str | None = None) -> Architect
     if not family:
         raise PlanError("model: the config has no model_type", fix="use a config.json as it was published")
     reader = READERS.get(family)
-    if reader is None:
+    foreign = reader_of_plugins(family) if reader is None else None
+    if reader is None and foreign is None:
         raise PlanError(
             f"model: no reader for model_type {shown(family)}",
             fix=f"dstop knows {', '.join(sorted(READERS))}",
         )
-    module = import_module(f"dstop.footprint.architecture.families.{reader}")
-    model: Architecture = module.read(fields, family)
+    read = foreign or import_module(f"dstop.footprint.architecture.families.{reader}").read
+    model: Architecture = read(fields, family)
     model = replace(
         model, name=name or _class_name(config) or family, family=family, dtype=_dtype(fields, config)
     )

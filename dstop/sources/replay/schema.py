@@ -35,6 +35,7 @@ CLASSES: tuple[type[Value], ...] = (
     footprint.Cause,
     footprint.Expectation,
     process.ProcessFacts,
+    process.ProcessFigure,
     process.GpuProcess,
     unattributed.Unattributed,
     sample.Sample,

@@ -123,9 +123,9 @@ class FindingScreen(FixScreen):
         number = self.finding.rule
 
         def page() -> object:
-            from dstop.doctor.rules import rule_of  # noqa: PLC0415 - only who asks for a page loads the rules
+            from dstop.doctor.plugged import page_of  # noqa: PLC0415 - only who asks for a page loads the rules
 
-            return rule_of(number)
+            return page_of(number)
 
         ask_apart(self, page, app=app)
 

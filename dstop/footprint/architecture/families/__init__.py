@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dstop.footprint.architecture.fields import Fields
+    from dstop.footprint.architecture.values import Architecture
+
+    Reader = Callable[[Fields, str], Architecture]
+
 READERS = {
     "arcee": "llama",
     "cohere": "cohere",
@@ -44,3 +54,11 @@ READERS = {
     "starcoder2": "starcoder",
 }
 """`model_type` -> module of this package with `read(fields, family)`."""
+
+MORE: list[Callable[[], Mapping[str, Reader]]] = []
+"""What gives the readers of plugins, `model_type` -> reader; asked only for a family that none of ours reads."""
+
+
+def reader_of_plugins(family: str) -> Reader | None:
+    """Give a plugin's reader of a family; None where no plugin has one."""
+    return next((readers[family] for readers in (give() for give in MORE) if family in readers), None)
