@@ -203,6 +203,11 @@ PROCESS_DECODER = _gauge("process_decoder_utilization_ratio", ROW, "Its share of
 PROCESS_CPU = _gauge("process_cpu_utilization_ratio", PERSON, "1 is one core.")
 PROCESS_RSS = _gauge("process_resident_memory_bytes", PERSON, "Host memory of the process.")
 PROCESS_START = _gauge("process_start_time_seconds", PERSON, "When it was started, since the epoch.")
+PROCESS_FIGURE = _gauge(
+    "process_figure",
+    (*PERSON, "figure"),
+    "What a process tells of itself, by plugins; the unit ends its name.",
+)
 
 TORCH_REQUESTED = _gauge("torch_requested_bytes", ROW, "What live tensors asked for.")
 TORCH_ALLOCATED = _gauge("torch_allocated_bytes", ROW, "What live tensors have, rounded up to whole blocks.")

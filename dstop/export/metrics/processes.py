@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dstop.model.process import GpuProcess
 
 _PERCENT = 100
-MOST_LABELS = 8
+MOST_LABELS = MOST_FIGURES = 8
 """Of one process, as `dstop.plugin` allows; a source of a plugin may give more."""
 
 
@@ -60,6 +60,8 @@ def add_processes(
         _add_labels(families, key, row)
     people = distinct((_person(key), row) for key, row in shown)
     families.add_columns(_PERSON, people)
+    for key, row in people:
+        _add_told(families, key, row)
     for key, row in distinct((_person(key), row) for key, row in inside):
         guest = guests.get(row.id)
         families.add(m.TORCH_STALE, None if guest is None else guest.stale_s or 0, key)
@@ -131,6 +133,15 @@ def _add_labels(families: Families, key: Labels, row: GpuProcess) -> None:
     given = {word(name): text for name, text in sorted(row.facts.labels.items())[:MOST_LABELS]}
     for name, text in given.items():
         families.add(m.PROCESS_LABEL, 1, labels_of(m.PROCESS_LABEL, *key.values, name, text))
+
+
+def _add_told(families: Families, key: Labels, row: GpuProcess) -> None:
+    """Enter what a process tells of itself: names that only its plugin knows, so they are labels."""
+    if not row.figures:
+        return
+    known = {word(one.name): one.value for one in row.figures[:MOST_FIGURES]}
+    for name, value in known.items():
+        families.add(m.PROCESS_FIGURE, value, labels_of(m.PROCESS_FIGURE, *key.values, name))
 
 
 def _add_others(families: Families, rest: Sequence[GpuProcess], cards: Iterable[int]) -> None:

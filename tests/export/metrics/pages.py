@@ -9,6 +9,7 @@ from dstop.export.metrics.page import page
 from dstop.export.metrics.text import openmetrics
 from dstop.model.finding import Finding, Severity
 from dstop.model.gpu import Activity, MigInstance, Xid
+from dstop.model.process import ProcessFigure
 from dstop.testing import (
     make_allocator,
     make_expectation,
@@ -79,6 +80,7 @@ def full():
         allocator=make_allocator(0),
         expectation=make_expectation(GIB, 2 * GIB, 3 * GIB, live=2 * GIB),
         labels={"pod": "trainer-0"},
+        figures=(ProcessFigure(name="kv_cache_pct", value=50.0),),
     )
     finding = Finding(rule="DS301", cause="leak", severity=Severity.WARNING, badge="x", says="y", gpu_index=0)
     sample = make_sample((gpu,), 0, processes=(row,), simulated="simulated")

@@ -17,6 +17,7 @@ from dstop.model.event import EventKind
 from dstop.model.finding import Finding, Severity
 from dstop.model.frame import Problem
 from dstop.model.gpu import Activity, MigInstance, Xid
+from dstop.model.process import ProcessFigure
 from dstop.testing import (
     frames,
     make_allocator,
@@ -188,6 +189,18 @@ def test_what_plugins_know_of_a_process_is_a_series_a_label():
     )
     found = read(moment(one_process(labels={f"l{n}": "x" for n in range(30)})))
     assert len(found["dstop_process_label_info"]) == 8
+
+
+def test_what_a_process_tells_of_itself_is_a_series_a_figure():
+    """An engine's cache and its queue, by plugins; what could not be read has none."""
+    told = (
+        ProcessFigure(name="kv_cache_pct", value=83.5),
+        ProcessFigure(name="requests_waiting", why="no answer"),
+    )
+    rows = tuple(make_process(index, 4000, figures=told) for index in range(2))
+    found = read(moment(replace(make_sample(2, 0), processes=rows)))
+    assert value(found, "dstop_process_figure", pid="4000", figure="kv_cache_pct") == 83.5
+    assert len(found["dstop_process_figure"]) == 1
 
 
 def test_too_many_processes_are_added_up():
