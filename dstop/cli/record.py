@@ -35,7 +35,7 @@ def record_verb(path: str, options: Mapping[str, Any]) -> None:
     from dstop.sources.replay.writer import RecordingWriter  # noqa: PLC0415 - a verb loads what it needs
 
     interval_s = options["interval"]
-    monitor = monitor_of(interval_s, demo=options["demo"], config=options["config"])
+    monitor = monitor_of(interval_s, demo=options["demo"], config=options["config"], tier=options["tier"])
     try:
         first = monitor.step(
             patience_s=FIRST_PATIENCE_S
@@ -78,14 +78,16 @@ def _told_to_stop() -> Iterator[threading.Event]:
         raise terminal.StoppedError
 
 
-def monitor_of(interval_s: float, *, demo: bool, config: str | None) -> Monitor:
+def monitor_of(
+    interval_s: float, *, demo: bool = False, config: str | None = None, tier: str | None = None
+) -> Monitor:
     """Give the monitor that is recorded: of this machine with its hooks, or of the demo."""
     from dstop.cli.request import Request  # noqa: PLC0415 - a verb loads what it needs
     from dstop.cli.watching import expectations_of  # noqa: PLC0415 - as above
     from dstop.monitor import Monitor  # noqa: PLC0415 - as above
     from dstop.settings.load import load  # noqa: PLC0415 - as above
 
-    request = Request(settings=load(config, environ=os.environ, flags={}), face="record")
+    request = Request(settings=load(config, environ=os.environ, flags={}), face="record", tier=tier)
     if demo:
         from dstop.sources.demo.guests import DemoGuests  # noqa: PLC0415 - as above
         from dstop.sources.demo.reach import DemoReach  # noqa: PLC0415 - as above

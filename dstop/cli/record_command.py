@@ -21,6 +21,7 @@ from dstop.cli.options import request_of, watch_options
 @click.option("--for", "seconds", type=click.FloatRange(min=0), metavar="S", help="Stop after S seconds.")
 @click.option("--append", is_flag=True, help="Continue a recording.")
 @click.option("--demo", is_flag=True, help="Record the simulated server.")
+@click.option("--tier", metavar="TIER", help="What unknown models are, such as deepseek-pro.")
 @click.option("--config", metavar="FILE", help="Read this configuration file.")
 def record(path: str, **options: object) -> None:
     """Record everything that dstop shows, until Ctrl-C, into a file that any dstop can replay.

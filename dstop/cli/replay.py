@@ -6,6 +6,7 @@ import gc
 from typing import TYPE_CHECKING
 
 from dstop.cli import terminal
+from dstop.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,11 @@ def replay_verb(path: str, request: Request, *, at: str | None, speed: float) ->
     from dstop.cli.replay_time import place_of  # noqa: PLC0415 - a verb loads what it needs
     from dstop.sources.replay.recording import Recording  # noqa: PLC0415 - as above
 
+    if request.tier is not None:
+        raise UsageError(
+            "--tier: a recording has what was expected when it was made",
+            fix="it is an option of dstop record",
+        )
     recording = Recording(path)
     try:
         at_ns = recording.begin_ns if at is None else place_of(at, recording)

@@ -55,6 +55,10 @@ def tape(tmp_path):
     return _made(tmp_path / "tape.dstop", steps)
 
 
+def _rows(said):
+    return json.loads(said.out)["processes"]
+
+
 def _used(said):
     assert said.code == 0, said.err
     return [json.loads(line)["gpus"][1]["memory_used_bytes"] >> 29 for line in said.out.splitlines()]
@@ -208,6 +212,17 @@ def test_times_that_are_none(dstop, tape, text, words):
     assert words in said.err
     assert said.err.count("\n") == 1
     assert "\x1b" not in said.err
+
+
+def test_a_tier_cannot_be_told_afterwards(dstop, tape):
+    """What models should hold was worked out when it was recorded: an option that would do nothing is refused."""
+    path = str(Path(tape).with_name("told.dstop"))
+    assert dstop("record", path, "--demo", "--for", "0", "--tier", "deepseek-pro").code == 0
+    tiers = [row["footprint"] and row["footprint"]["tier"] for row in _rows(dstop("replay", path, "--json"))]
+    assert "DeepSeek-Pro" in tiers
+    said = dstop("replay", tape, "--once", "--tier", "deepseek-pro")
+    assert (said.code, said.out) == (2, "")
+    assert "--tier: a recording has what was expected when it was made" in said.err
 
 
 def test_after_midnight_a_time_is_of_the_next_day(dstop, tmp_path):
