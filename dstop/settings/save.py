@@ -18,8 +18,10 @@ def save(settings: Settings, path: str | None = None) -> str:
     The file is replaced in one step, through a link if it is one, so that a crash leaves the old or the new.
 
     Raises:
-        SettingsError: when it cannot be written.
+        SettingsError: when it cannot be written, or a browser asks: who looks is not who owns the file.
     """
+    if os.environ.get("TEXTUAL_DRIVER") == "textual.drivers.web_driver:WebDriver":
+        raise SettingsError("settings are not saved from a browser", fix="save them on a terminal")
     target = os.path.realpath(path or config_path())
     folder = os.path.dirname(target)  # noqa: PTH120 - pathlib costs three milliseconds of start
     draft = f"{target}.{os.getpid()}.new"

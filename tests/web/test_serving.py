@@ -129,7 +129,7 @@ async def test_a_tab_has_a_dstop_of_its_own_that_ends_with_it(serve):
 
 
 async def test_it_is_read_only_unless_hands_are_asked_for(serve):
-    """The key that would send a signal says that it does not; with --hands it asks which."""
+    """The key that would send a signal says that it does not; with --hands it asks. Nothing is saved either way."""
     for options, words in (((), "read-only"), (("--hands",), "SIGTERM")):
         served = serve(*DEMO, options=options)
         async with client() as session:
@@ -138,6 +138,9 @@ async def test_it_is_read_only_unless_hands_are_asked_for(serve):
             await seen(tab, "SIMULATED")
             await tab.send_json(["stdin", "T"])
             assert words in await seen(tab, words)
+            await tab.send_json(["stdin", "n"])
+            await tab.send_json(["stdin", "W"])
+            assert "not saved from a browser" in await seen(tab, "not saved from a browser")
             await tab.close()
 
 
