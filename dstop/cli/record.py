@@ -85,6 +85,7 @@ def monitor_of(
     from dstop.cli.request import Request  # noqa: PLC0415 - a verb loads what it needs
     from dstop.cli.watching import expectations_of  # noqa: PLC0415 - as above
     from dstop.monitor import Monitor  # noqa: PLC0415 - as above
+    from dstop.monitor.findings import of_plugins  # noqa: PLC0415 - as above
     from dstop.settings.load import load  # noqa: PLC0415 - as above
 
     request = Request(settings=load(config, environ=os.environ, flags={}), face="record", tier=tier)
@@ -96,14 +97,22 @@ def monitor_of(
         source = DemoSource()
         hooks = DemoGuests(source)
         expectations = expectations_of(request, hooks, DemoReach(source), at_once=True)
-        return Monitor(source, interval_s=interval_s, guests=hooks, expectations=expectations)
+        return Monitor(
+            source, interval_s=interval_s, guests=hooks, expectations=expectations, more_rules=of_plugins()
+        )
     from dstop.cli.sources import open_source  # noqa: PLC0415 - as above
     from dstop.pytorch.guests import LiveGuests  # noqa: PLC0415 - as above
     from dstop.sources.procfs.reach import HostReach  # noqa: PLC0415 - as above
 
     live = LiveGuests()
     expected = expectations_of(request, live, HostReach())
-    return Monitor(open_source(request), interval_s=interval_s, guests=live, expectations=expected)
+    return Monitor(
+        open_source(request),
+        interval_s=interval_s,
+        guests=live,
+        expectations=expected,
+        more_rules=of_plugins(),
+    )
 
 
 def run(

@@ -52,6 +52,7 @@ def replay_verb(path: str, request: Request, *, at: str | None, speed: float) ->
 
 def _player(recording: Recording, request: Request, at_ns: int, speed: float) -> Player:
     from dstop.cli.sources import Narrowed  # noqa: PLC0415 - a verb loads what it needs
+    from dstop.monitor.findings import of_plugins  # noqa: PLC0415 - as above
     from dstop.monitor.player import Player  # noqa: PLC0415 - as above
     from dstop.sources.replay.guests import ReplayGuests  # noqa: PLC0415 - as above
     from dstop.sources.replay.source import ReplaySource  # noqa: PLC0415 - as above
@@ -64,6 +65,7 @@ def _player(recording: Recording, request: Request, at_ns: int, speed: float) ->
         refresh_s=request.settings.interval_s,
         source=Narrowed(source, request),
         guests=ReplayGuests(source),
+        more_rules=of_plugins(),
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from dstop.model.frame import Frame
     from dstop.model.process import ProcessKey
+    from dstop.monitor.findings import More
     from dstop.sources import Source
     from dstop.sources.guests import Guests
     from dstop.sources.replay.source import ReplaySource
@@ -52,6 +53,7 @@ class Player:
         refresh_s: seconds between two frames, for those who ask for one after the other.
         source: what the Monitor reads: the replay, or something round it.
         guests: its hooks.
+        more_rules: gives the live rules of plugins.
         capacity: how many steps are remembered.
         clock: seconds that pass here.
     """
@@ -65,6 +67,7 @@ class Player:
         refresh_s: float = 1.0,
         source: Source | None = None,
         guests: Guests | None = None,
+        more_rules: More | None = None,
         capacity: int = 300,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -89,6 +92,7 @@ class Player:
             capacity=capacity,
             now_ns=replay.now_ns,
             guests=guests,
+            more_rules=more_rules,
         )
 
     # ---- as a Monitor ------------------------------------------------------------------------------------------
