@@ -72,6 +72,7 @@ class Webhook:
             raise DeliveryError(_reason(error, cut=line.was_cut, all_s=self._all_s)) from None
         finally:
             alarm.cancel()
+            line.close()
 
 
 class _Line:
@@ -83,10 +84,19 @@ class _Line:
         self.was_cut = False
 
     def add(self, connected: socket.socket) -> None:
+        """Take a connection, by a descriptor of our own: TLS takes the first one away, and can drip as well."""
         with self._lock:
-            self._sockets.append(connected)
+            self._sockets.append(connected.dup())
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        with self._lock:
+            for each in self._sockets:
+                each.close()
+            self._sockets.clear()
 
     def cut(self) -> None:
+        """End what is going on, wherever it is."""
         with self._lock:
             self.was_cut = True
             for each in self._sockets:
@@ -102,10 +112,8 @@ def _opener(line: _Line) -> urllib.request.OpenerDirector:
             super().connect()
             line.add(self.sock)
 
-    class Secure(http.client.HTTPSConnection):
-        def connect(self) -> None:
-            super().connect()
-            line.add(self.sock)
+    class Secure(http.client.HTTPSConnection, Plain):
+        """Connects as Plain does, which is next in its order, before it shakes hands."""
 
     class Http(urllib.request.HTTPHandler):
         def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:

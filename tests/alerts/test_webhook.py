@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 import pytest
@@ -112,6 +113,31 @@ def test_a_slow_server_is_given_up(receiver, drip, words):
     assert caught.value.again
 
 
+def test_a_handshake_that_drips_is_cut(receiver):
+    """TLS that begins and never goes on, a byte at a time, is over when all its time is."""
+    del receiver
+    stop = threading.Event()
+
+    def drip(server):
+        connected, _ = server.accept()
+        with connected:
+            connected.sendall(b"\x16\x03\x03\x40\x00")
+            while not stop.wait(0.05):
+                try:
+                    connected.sendall(b"\x00")
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        hook = Webhook(f"https://127.0.0.1:{server.getsockname()[1]}/", step_s=5, all_s=0.6)
+        with pytest.raises(DeliveryError, match="no answer within"):
+            hook(notice())
+        stop.set()
+        thread.join(20)
+
+
 def test_garbage_is_an_error_like_others(receiver):
     """A server that speaks no HTTP is told, not raised."""
     with socket.socket() as server:
@@ -157,8 +183,6 @@ def test_a_secret_is_read_each_time_and_travels_as_a_bearer_token(alarms, clock,
 
 def test_too_many_messages_are_dropped_and_counted():
     """A queue is bounded: the oldest go, and that is told."""
-    import threading
-
     go, said, carried = threading.Event(), [], []
 
     def deliver(each):
