@@ -6,8 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from dstop.doctor.live import Watch
 from dstop.errors import RecordingError, SourceError
 from dstop.model.event import EventKind
+from dstop.model.finding import Finding, Severity
 from dstop.model.gpu import Xid
 from dstop.monitor import Monitor
 from dstop.monitor.player import LONGEST_GAP_S, WARM_STEPS, Player
@@ -236,6 +238,34 @@ def test_a_jump_to_what_matters(tmp_path):
         nothing.format("before"),
         nothing.format("before"),
     ]
+
+
+def _hot(scene):
+    """A rule of a plugin: a card is hot."""
+    return [
+        Finding(
+            rule="XX1", cause="hot", severity=Severity.WARNING, badge="HOT", says="hot", gpu_index=gpu.index
+        )
+        for gpu in scene.sample.gpus
+        if gpu.temperature_c > 80
+    ]
+
+
+def test_a_finding_is_of_weight_and_rules_of_plugins_are_asked(tmp_path):
+    """Where a finding began one is taken to, and it is found again, also by a rule that is not dstop's."""
+    path = tmp_path / "hot.dstop"
+    steps = [
+        make_sample((make_gpu(0, temperature_c=90 if second >= 40 else 50),), 1, taken_at_ns=at(second))
+        for second in range(60)
+    ]
+    rules = [(Watch("XX1", "none"), _hot)]
+    _recorded(path, Monitor(FakeSource(steps), interval_s=1.0, more_rules=lambda: rules), len(steps))
+    with _playing(path, more_rules=lambda: rules) as player:
+        assert player.step().findings == ()
+        player.seek_weight(forward=True)
+        frame = player.step()
+    assert (frame.replay.passed_s, frame.replay.notice) == (40.0, "hot")
+    assert [finding.rule for finding in frame.findings] == ["XX1"]
 
 
 def _outage(path, begin=30, seconds=20):

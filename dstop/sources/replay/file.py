@@ -30,6 +30,7 @@ _HEADER = Struct("<IIIIqqIII")
 """Bytes packed, bytes unpacked, moments, moments with weight, first and last time (ns), checksum of the packed bytes,
 reserved (0), checksum of the header up to here."""
 HEADER_BYTES = _HEADER.size
+CUT_OFF = "its end is cut off"
 
 MOST_UNPACKED = 8 << 20
 """One moment of two thousand processes that all carry the hook; what a forger can make of it is 200 MB of memory."""
@@ -151,7 +152,7 @@ def _headers(file: BinaryIO, size: int) -> Iterator[Header | str]:
             return
         raw = os.pread(file.fileno(), HEADER_BYTES, at)
         if len(raw) < HEADER_BYTES:
-            yield "its end is cut off"
+            yield CUT_OFF
             return
         packed, unpacked, moments, of_weight, first_ns, last_ns, checksum, _, own = _HEADER.unpack(raw)
         sane = 0 < moments <= MOST_MOMENTS and of_weight <= moments and 0 < unpacked <= MOST_UNPACKED
@@ -159,7 +160,7 @@ def _headers(file: BinaryIO, size: int) -> Iterator[Header | str]:
             yield f"it is damaged at byte {at}, and what follows cannot be read"
             return
         if at + HEADER_BYTES + packed > size:
-            yield "its end is cut off"
+            yield CUT_OFF
             return
         at += HEADER_BYTES
         yield Header(first_ns, last_ns, moments, of_weight, at, packed, unpacked, checksum)

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dstop.errors import RecordingError
-from dstop.sources.replay.file import MAGIC, MOST_MOMENTS, open_file, packed_block, scan
+from dstop.sources.replay.file import CUT_OFF, MAGIC, MOST_MOMENTS, open_file, packed_block, scan
 from dstop.sources.replay.moment import Moment
 from dstop.sources.replay.pack import Packer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dstop.model.event import Event
     from dstop.model.frame import Frame
+    from dstop.sources.replay.file import Scanned
 
 BLOCK_S = 30.0
 """What a crash can cost, and what a seek has to unpack."""
@@ -61,7 +62,7 @@ class RecordingWriter:
             self._write(file, MAGIC)
             return file
         try:
-            found = scan(file, path)
+            found = _continued(file, path)
         except RecordingError:
             file.close()
             raise
@@ -140,6 +141,18 @@ class RecordingWriter:
                 f"{self.path} cannot be written: {error.strerror}", fix="record where there is room"
             ) from None
         self.written_bytes += len(data)
+
+
+def _continued(file: BinaryIO, path: str) -> Scanned:
+    """Find where to go on: behind the last whole block, where nothing but a cut block follows it.
+
+    Raises:
+        RecordingError: it is no recording, or what follows may be good, and would be lost.
+    """
+    found = scan(file, path)
+    if found.trouble in {None, CUT_OFF}:
+        return found
+    raise RecordingError(f"{path} is not continued: {found.trouble}", fix="record into another file")
 
 
 class NewEvents:

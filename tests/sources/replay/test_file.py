@@ -128,6 +128,17 @@ def test_a_cut_file_can_be_continued(record):
     assert len(moments) == kept + 5
 
 
+def test_a_damaged_file_is_not_continued(record):
+    """Behind a damaged header there may be hours that somebody can still save: nothing is cut away."""
+    path = record(*_steps(100))
+    content = bytearray(path.read_bytes())
+    content[_ends(path)[0] + 3] ^= 0x40
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match="not continued: it is damaged at byte"):
+        record(*_steps(3), append=True)
+    assert path.read_bytes() == content
+
+
 def test_a_file_that_is_there_is_not_overwritten(record):
     """Without --append a file is left as it is; what is no recording is never continued."""
     path = record(*_steps(3))
