@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 
@@ -222,3 +225,35 @@ def test_a_condition_that_is_none_is_refused_before_anything_is_read(alarms):
     """A misspelt alert that never fires would be worse than no start."""
     with pytest.raises(SettingsError, match="did you mean"):
         alarms({"when": "gpu.memory_pc > 95", "do": {"bell": True}})
+
+
+def test_a_certificate_nobody_knows_is_refused(receiver, tmp_path, monkeypatch):
+    """TLS is verified: a server that signs itself gets nothing, until its certificate is among the trusted."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    cert, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    words = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    names = ["-subj", "/CN=receiver", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(cert)]
+    subprocess.run([openssl, *words, *names, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    hook = Webhook(receiver.url.replace("http://", "https://"))
+    with pytest.raises(DeliveryError, match="certificate verify failed"):
+        hook(notice())
+    assert receiver.came == []
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    hook(notice())
+    assert len(receiver.came) == 1
