@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import shutil
@@ -214,6 +215,7 @@ def run(
             cards = len(frame.sample.gpus)
             say(f"recording {cards} GPU{'s' if cards != 1 else ''} every {interval_s:g} s into {writer.path}")
             patience_s, first = min(FIRST_PATIENCE_S, interval_s), False
+            gc.enable()  # it was off for verbs that end at once
         now = time.monotonic()
         if now - flushed >= FLUSH_S:
             flushed = now
