@@ -37,7 +37,7 @@ def fleet_title(known: Known, tab: int, width: int) -> Line:
         text += f"  busy {sum(busy) / len(busy):.0f}%"
     simulated = sum(host.simulated is not None for host in fleet.hosts)
     if simulated:
-        text += "  SIMULATED" if simulated == len(fleet.hosts) else f"  {simulated} hosts SIMULATED"
+        text += "  SIMULATED" if simulated == len(fleet.hosts) else f"  {_count(simulated, 'host')} SIMULATED"
     tabs: list[Span] = []
     for at, name in enumerate(TABS):
         bad = f" {len(known.findings)}" if name == "findings" and known.findings else ""

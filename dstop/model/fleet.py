@@ -127,6 +127,8 @@ class FleetHost(Value):
     exporters: tuple[str, ...] = ()
     gone: bool = False
     """It told of cards within the last hour, and tells nothing now."""
+    gone_gpus: tuple[str, ...] = ()
+    """Cards of it that were told of within the last hour, and are not now, while others are."""
     up: bool | None = None
     """False when dstop's exporter runs there and its driver does not answer."""
     driver_version: str | None = None

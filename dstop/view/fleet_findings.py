@@ -77,7 +77,16 @@ def _of_hosts(hosts: Iterable[FleetHost]) -> Iterator[FleetFinding]:
                 badge="GONE",
                 says="its exporter told of cards within the last hour, and tells nothing now",
             )
-        elif host.up is False:
+            continue
+        for gpu in host.gone_gpus:
+            yield FleetFinding(
+                host=host.name,
+                gpu=gpu,
+                severity=Severity.CRITICAL,
+                badge="GONE",
+                says="its exporter told of this card within the last hour, and no longer does",
+            )
+        if host.up is False:
             yield FleetFinding(
                 host=host.name,
                 severity=Severity.CRITICAL,

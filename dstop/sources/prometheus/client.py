@@ -105,7 +105,7 @@ class Client:
     ) -> None:
         self.address = address
         self._authorization, self._context = authorization, context
-        self._timeout_s, self._most = timeout_s, most_bytes
+        self.timeout_s, self._most = timeout_s, most_bytes
 
     def query(self, text: str) -> tuple[Sequence[Series], Sequence[str]]:
         """Ask an instant query; gives its series and the server's warnings.
@@ -114,7 +114,16 @@ class Client:
             SourceError: no answer, or none that can be used.
             UsageError: the file of the secret cannot be read.
         """
-        body = urlencode({"query": text, "timeout": f"{self._timeout_s:g}s", "limit": MOST_SERIES}).encode()
+        return read_answer(self.fetch(text))
+
+    def fetch(self, text: str) -> bytes:
+        """Ask an instant query, and give the answer as it came.
+
+        Raises:
+            SourceError: no answer, or one that is too long or cut off.
+            UsageError: the file of the secret cannot be read.
+        """
+        body = urlencode({"query": text, "timeout": f"{self.timeout_s:g}s", "limit": MOST_SERIES}).encode()
         headers = {
             "User-Agent": f"dstop/{__version__}",
             "Accept": "application/json",
@@ -127,22 +136,22 @@ class Client:
         request = urllib.request.Request(  # noqa: S310 - checked by server_address
             f"{self.address}/api/v1/query", body, headers, method="POST"
         )
-        return read_answer(self._ask(request))
+        return self._ask(request)
 
     def _ask(self, request: urllib.request.Request) -> bytes:
         line = _Line()
-        alarm = threading.Timer(self._timeout_s, line.cut)
+        alarm = threading.Timer(self.timeout_s, line.cut)
         alarm.daemon = True
         alarm.start()
         try:
-            with _opener(line, self._context).open(request, timeout=self._timeout_s) as answer:
+            with _opener(line, self._context).open(request, timeout=self.timeout_s) as answer:
                 data = _body(answer, self._most)
             if line.was_cut:
                 raise TimeoutError
         except urllib.error.HTTPError as error:
             raise _refused(error) from None
         except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
-            raise _unreached(error, cut=line.was_cut, timeout_s=self._timeout_s) from None
+            raise _unreached(error, cut=line.was_cut, timeout_s=self.timeout_s) from None
         else:
             return data
         finally:

@@ -82,7 +82,8 @@ THROTTLE = f"{m.GPU_THROTTLE.name}"
 ECC = m.GPU_ECC.name
 HOSTS = (m.HOST.name, m.UP.name)
 _MARKS = (m.HOST.name, "DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_GPU_UTIL", "gpu_memory_used_MiB")
-"""Series that each host of an exporter has: whoever had one an hour ago and has none now is gone."""
+"""Series that each host of an exporter has, of DCGM and nvitop each card: whatever had one an hour ago and has none now
+is gone. dstop's exporter itself tells of cards that do not answer."""
 GONE_WITHIN = "1h"
 
 
@@ -113,11 +114,11 @@ def findings_query(match: str = "") -> str:
 
 
 def gone_query(match: str = "") -> str:
-    """Ask for those that told within the last hour and do not now.
+    """Ask for hosts and cards that were told of within the last hour and are not now.
 
-    The names of hosts are on the old series; one target can stand for several of them (a proxy), so all labels count.
+    A target can stand for several hosts (a proxy), so the labels that name them count, too.
     """
     chosen = selector(_MARKS, match)
-    names = "job, instance, Hostname, hostname"
+    names = "job, instance, Hostname, hostname, gpu, index"
     old = f"group by ({names}) (last_over_time({chosen}[{GONE_WITHIN}]))"
     return f"{old} unless on ({names}) group by ({names}) ({chosen})"

@@ -1,13 +1,15 @@
-"""One reading of a fleet: four queries, of which the first must be answered and each other may fail alone."""
+"""One reading of a fleet: four queries at once; that for cards must be answered, each other may fail alone."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from dstop.errors import SourceError
 from dstop.model.fleet import Fleet, FleetGpu, FleetHost, FleetProcess, natural
+from dstop.sources.prometheus.answer import read_answer
 from dstop.sources.prometheus.cards import MOST_CARDS, CardBooks
 from dstop.sources.prometheus.hosts import Hosts
 from dstop.sources.prometheus.names import (
@@ -20,11 +22,14 @@ from dstop.sources.prometheus.names import (
 from dstop.sources.prometheus.processes import findings_of, processes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from dstop.model.fleet import FleetFinding
     from dstop.sources.prometheus.answer import Series
     from dstop.sources.prometheus.client import Client
+
+_RESOLVE_S = 5.0
+"""What looking up a name may take beside the time of a query: the C library does it, and cannot be cut short."""
 
 
 class FleetSource:
@@ -52,12 +57,22 @@ class FleetSource:
             UsageError: the file of the secret cannot be read.
         """
         taken_at_ns = self._clock_ns()
+        match = self._match
+        asked = {
+            about: _Question(self._client, text)
+            for about, text in (
+                ("cards", cards_query(match)),
+                ("processes", processes_query(match)),
+                ("findings", findings_query(match)),
+                ("gone", gone_query(match)),
+            )
+        }
         notices: list[str] = []
         missing: dict[str, str] = {}
 
-        def ask(about: str, text: str) -> Sequence[Series]:
+        def answer(about: str) -> Sequence[Series]:
             try:
-                series, warnings = self._client.query(text)
+                series, warnings = asked.pop(about).answer()
             except SourceError as error:
                 if about == "cards":
                     raise
@@ -67,21 +82,24 @@ class FleetSource:
             notices.extend(f"{about}: {warning}" for warning in warnings)
             return series
 
-        cards = ask("cards", cards_query(self._match))
+        # One answer is taken apart after the other, so that never more than one is in pieces.
+        cards = answer("cards")
         hosts = Hosts(cards)
         books = CardBooks(hosts)
         for one in cards:
             books.add(one)
         count = len(cards)
-        del cards  # before the next answer comes
+        del cards
         if books.left_out:
             notices.append(f"cards: {books.left_out} series beyond {MOST_CARDS} cards are left out")
-        listed = ask("processes", processes_query(self._match))
+        listed = answer("processes")
         processes, count = processes_of(listed, hosts), count + len(listed)
         del listed
-        found = ask("findings", findings_query(self._match))
+        found = answer("findings")
         findings, count = findings_of(found, hosts), count + len(found)
-        gone = {hosts.name_of(one.metric) for one in ask("gone", gone_query(self._match))}
+        gone: dict[str, set[str]] = {}
+        for one in answer("gone"):
+            gone.setdefault(hosts.name_of(one.metric), set()).add(one.metric.gpu or one.metric.index)
         return Fleet(
             taken_at_ns=taken_at_ns,
             server=self.server,
@@ -93,12 +111,45 @@ class FleetSource:
         )
 
 
+class _Question(threading.Thread):
+    """One query that is under way, in a thread that nobody has to wait for: not even the end of the program."""
+
+    def __init__(self, client: Client, text: str) -> None:
+        super().__init__(name="dstop-prometheus", daemon=True)
+        self._client, self._text = client, text
+        self._data: bytes | None = None
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Ask."""
+        try:
+            self._data = self._client.fetch(self._text)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, who waits for the answer gets it
+            self._error = error
+
+    def answer(self) -> tuple[Sequence[Series], Sequence[str]]:
+        """Wait for the answer and take it apart.
+
+        Raises:
+            SourceError: there is none in time, or none that can be used.
+            UsageError: the file of the secret cannot be read.
+        """
+        self.join(self._client.timeout_s + _RESOLVE_S)
+        if self.is_alive():
+            raise SourceError("the server's name is still being looked up", fix="check --prometheus")
+        if self._error is not None:
+            raise self._error
+        data, self._data = self._data or b"", None
+        return read_answer(data)
+
+
 def _hosts(
     hosts: Hosts,
     cards: Iterable[FleetGpu],
     processes: Iterable[FleetProcess],
     findings: Iterable[FleetFinding],
-    gone: Iterable[str],
+    gone: Mapping[str, Iterable[str]],
 ) -> tuple[FleetHost, ...]:
     """Give the hosts that anything is known of, by their names."""
     gpus: dict[str, list[FleetGpu]] = defaultdict(list)
@@ -120,6 +171,7 @@ def _hosts(
                 instances=tuple(sorted(hosts.instances.get(name, ()))),
                 exporters=tuple(exporter for exporter in ORDER if exporter in told),
                 gone=name not in names,
+                gone_gpus=_gone_gpus(gone.get(name, ()), gpus[name]),
                 up=hosts.up.get(name),
                 driver_version=said.driver_version if said is not None else None,
                 simulated=said.simulated if said is not None else None,
@@ -128,3 +180,9 @@ def _hosts(
             )
         )
     return tuple(found)
+
+
+def _gone_gpus(gone: Iterable[str], cards: Sequence[FleetGpu]) -> tuple[str, ...]:
+    """Give the cards that nobody tells of any more; one that another address tells of now is none."""
+    here = {card.gpu for card in cards}
+    return tuple(sorted((gpu for gpu in gone if gpu and here and gpu not in here), key=natural))
