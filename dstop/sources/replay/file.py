@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from dstop.errors import RecordingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import BinaryIO
 
 VERSION = 1
@@ -30,7 +29,11 @@ _HEADER = Struct("<IIIIqqIII")
 """Bytes packed, bytes unpacked, moments, moments with weight, first and last time (ns), checksum of the packed bytes,
 reserved (0), checksum of the header up to here."""
 HEADER_BYTES = _HEADER.size
+_RESERVED, _RESERVED_AT = bytes(4), HEADER_BYTES - 8
 CUT_OFF = "its end is cut off"
+SEARCHED_BYTES = 1 << 19
+"""How far a damaged header is looked behind for the next one: a block of half a minute is shorter."""
+MOST_SEARCHES = 4
 
 MOST_UNPACKED = 8 << 20
 """One moment of two thousand processes that all carry the hook; what a forger can make of it is 200 MB of memory."""
@@ -134,38 +137,55 @@ def scan(file: BinaryIO, path: str) -> Scanned:
     check_magic(file, path)
     size = os.fstat(file.fileno()).st_size
     headers: list[Header] = []
-    at = len(MAGIC)
+    at, searches = len(MAGIC), MOST_SEARCHES
     trouble = None
-    for header in _headers(file, size):
-        if isinstance(header, str):
-            trouble = header
+    while at < size:
+        if len(headers) == MOST_BLOCKS:
+            trouble = trouble or f"it has more than {MOST_BLOCKS} blocks: the rest is left out"
             break
-        headers.append(header)
-        at = header.offset + header.packed
+        before_ns = headers[-1].last_ns if headers else 0
+        found = _header(os.pread(file.fileno(), HEADER_BYTES, at), at, size, before_ns)
+        if isinstance(found, Header):
+            headers.append(found)
+            at = found.offset + found.packed
+        elif found == CUT_OFF:
+            trouble = trouble or CUT_OFF
+            break
+        else:
+            next_at = _next(file, at + 1, size, before_ns) if searches else None
+            searches -= 1
+            rest = "what follows cannot be read" if next_at is None else "some of it is left out"
+            trouble = trouble or f"{found}, and {rest}"
+            if next_at is None:
+                break
+            at = next_at
     return Scanned(headers, at, trouble)
 
 
-def _headers(file: BinaryIO, size: int) -> Iterator[Header | str]:
-    at, before_ns = len(MAGIC), 0
-    for _ in range(MOST_BLOCKS):
-        if at == size:
-            return
-        raw = os.pread(file.fileno(), HEADER_BYTES, at)
-        if len(raw) < HEADER_BYTES:
-            yield CUT_OFF
-            return
-        packed, unpacked, moments, of_weight, first_ns, last_ns, checksum, _, own = _HEADER.unpack(raw)
-        sane = 0 < moments <= MOST_MOMENTS and of_weight <= moments and 0 < unpacked <= MOST_UNPACKED
-        if own != zlib.crc32(raw[:-4]) or not sane or not before_ns <= first_ns <= last_ns:
-            yield f"it is damaged at byte {at}, and what follows cannot be read"
-            return
-        if at + HEADER_BYTES + packed > size:
-            yield CUT_OFF
-            return
-        at += HEADER_BYTES
-        yield Header(first_ns, last_ns, moments, of_weight, at, packed, unpacked, checksum)
-        at, before_ns = at + packed, last_ns
-    yield f"it has more than {MOST_BLOCKS} blocks: the rest is left out"
+def _header(raw: bytes, at: int, size: int, before_ns: int) -> Header | str:
+    """Read a header, or say what is wrong with it."""
+    if len(raw) < HEADER_BYTES:
+        return CUT_OFF
+    packed, unpacked, moments, of_weight, first_ns, last_ns, checksum, _, own = _HEADER.unpack(raw)
+    sane = 0 < moments <= MOST_MOMENTS and of_weight <= moments and 0 < unpacked <= MOST_UNPACKED
+    if not sane or not before_ns <= first_ns <= last_ns or own != zlib.crc32(raw[:-4]):
+        return f"it is damaged at byte {at}"
+    if at + HEADER_BYTES + packed > size:
+        return CUT_OFF
+    return Header(first_ns, last_ns, moments, of_weight, at + HEADER_BYTES, packed, unpacked, checksum)
+
+
+def _next(file: BinaryIO, at: int, size: int, before_ns: int) -> int | None:
+    """Look for the next header behind a damaged one: by the four bytes of nought before its checksum."""
+    data = os.pread(file.fileno(), SEARCHED_BYTES, at)
+    place = data.find(_RESERVED, _RESERVED_AT)
+    while place >= 0:
+        start = place - _RESERVED_AT
+        raw = data[start : start + HEADER_BYTES]
+        if isinstance(_header(raw, at + start, size, before_ns), Header):
+            return at + start
+        place = data.find(_RESERVED, place + 1)
+    return None
 
 
 def read_block(file: BinaryIO, header: Header) -> bytes:
