@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 from dstop.cli import terminal
 from dstop.errors import UsageError
 from dstop.model.event import EventKind
+from dstop.model.new_events import NewEvents
 from dstop.settings.load import load
 from dstop.store.connect import default_file
 from dstop.units import bytes_text, parse_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from dstop.model.event import Event
-    from dstop.model.frame import Frame
     from dstop.model.past import PastIncident
     from dstop.monitor import Monitor
     from dstop.store.writer import Writer
@@ -195,7 +195,7 @@ def run(
     """
     say = say or _say
     begin = due = flushed = time.monotonic()
-    fresh = _Fresh()
+    fresh = NewEvents()
     patience_s, first = FIRST_PATIENCE_S, True
     trouble: str | None = None
     unwritten: deque[Event] = deque(maxlen=MOST_UNWRITTEN)
@@ -252,25 +252,6 @@ class _Incidents:
             )
             for found in list_incidents(Path(default_place(os.environ)), since_ns)
         )
-
-
-class _Fresh:
-    """Which events of a frame are new: a frame carries all recent ones."""
-
-    def __init__(self) -> None:
-        self._last: Event | None = None
-
-    def of(self, frame: Frame) -> tuple[Event, ...]:
-        """Give those that the frame before had not."""
-        new = tuple(_after(frame.events, self._last))
-        if frame.events:
-            self._last = frame.events[-1]
-        return new
-
-
-def _after(events: tuple[Event, ...], last: Event | None) -> Iterator[Event]:
-    place = next((at for at in range(len(events) - 1, -1, -1) if events[at] is last), -1)
-    yield from events[place + 1 :]
 
 
 def _ring(asked: int, before: int) -> int:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dstop.errors import RecordingError
+from dstop.model.new_events import NewEvents
 from dstop.sources.replay.file import CUT_OFF, MAGIC, MOST_MOMENTS, open_file, packed_block, scan
 from dstop.sources.replay.moment import Moment
 from dstop.sources.replay.pack import Packer
@@ -14,7 +15,6 @@ from dstop.sources.replay.pack import Packer
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from dstop.model.event import Event
     from dstop.model.frame import Frame
     from dstop.sources.replay.file import Scanned
 
@@ -153,18 +153,3 @@ def _continued(file: BinaryIO, path: str) -> Scanned:
     if found.trouble in {None, CUT_OFF}:
         return found
     raise RecordingError(f"{path} is not continued: {found.trouble}", fix="record into another file")
-
-
-class NewEvents:
-    """Which events of a frame are new: a frame carries all recent ones."""
-
-    def __init__(self) -> None:
-        self._last: Event | None = None
-
-    def of(self, frame: Frame) -> tuple[Event, ...]:
-        """Give those that the frame before had not."""
-        events = frame.events
-        place = next((at for at in range(len(events) - 1, -1, -1) if events[at] is self._last), -1)
-        if events:
-            self._last = events[-1]
-        return events[place + 1 :]
