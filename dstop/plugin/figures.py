@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from dstop.model.process import ProcessFigure
@@ -196,7 +195,7 @@ def figures_of(told: object) -> tuple[ProcessFigure, ...]:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
             found.append(ProcessFigure(name=name, why=printable(str(value), _WHY_CHARS) or "not known"))
-        elif isfinite(value) and abs(value) < _LARGEST:
+        elif abs(value) < _LARGEST:  # neither infinite nor NaN, and no whole number without end
             found.append(ProcessFigure(name=name, value=float(value)))
         else:
             found.append(ProcessFigure(name=name, why="not a number"))
