@@ -140,7 +140,6 @@ def record(
     from dstop.monitor import Monitor  # noqa: PLC0415 - a verb loads what it needs
     from dstop.monitor.findings import of_plugins  # noqa: PLC0415 - as above
     from dstop.plugin import LabelledSource, Labeller  # noqa: PLC0415 - as above
-    from dstop.plugin.figures import Figures  # noqa: PLC0415 - as above
     from dstop.pytorch.guests import LiveGuests  # noqa: PLC0415 - as above
     from dstop.sources.nvml.source import NvmlSource  # noqa: PLC0415 - as above
     from dstop.store.writer import Writer  # noqa: PLC0415 - as above
@@ -150,7 +149,7 @@ def record(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     writer = Writer(path, most_bytes=most_bytes)
-    source = LabelledSource(NvmlSource(), Labeller(), Figures())
+    source = LabelledSource(NvmlSource(), Labeller(), figures_s=0.0)
     monitor = Monitor(
         source,
         interval_s=interval_s,

@@ -29,15 +29,11 @@ def open_source(request: Request) -> Source:
 
     if request.source is not None:
         return _of_plugin(request.source)
-    from dstop.plugin.figures import Figures  # noqa: PLC0415 - as above
-    from dstop.plugin.models import offer  # noqa: PLC0415 - as above
     from dstop.sources.nvml.source import NvmlSource  # noqa: PLC0415 - as above
 
-    offer()
     defer = 1 if request.face == "live" else 0
     # What is printed once has no second sample that could bring the figures.
-    figures = Figures(defer=defer, patience_s=0.0 if defer else FIGURES_S)
-    return LabelledSource(NvmlSource(), Labeller(defer=defer), figures)
+    return LabelledSource(NvmlSource(), Labeller(defer=defer), figures_s=0.0 if defer else FIGURES_S)
 
 
 def _of_plugin(name: str) -> Source:

@@ -39,7 +39,6 @@ def process_object(row: GpuProcess, gpu_fault: str | None = None) -> dict[str, A
     contract = _contract(row)
     extras = _extras(row)
     reasons = {key: clean(reason) for key, reason in {**row.facts.unavailable, **row.unavailable}.items()}
-    reasons |= {clean(one.name): clean(one.why) for one in row.figures if one.why is not None}
     if gpu_fault:
         reasons = {"gpu_memory_bytes": clean(gpu_fault), "sm_pct": clean(gpu_fault), **reasons}
     row_object = {**contract, **extras}
@@ -90,8 +89,16 @@ def _extras(row: GpuProcess) -> dict[str, Any]:
         "local_rank": facts.local_rank,
         "job": _text(facts.job),
         "labels": {clean(key): clean(value) for key, value in facts.labels.items()},
-        "figures": {clean(one.name): finite(one.value) for one in row.figures},
+        "figures": _figures(row),
     }
+
+
+def _figures(row: GpuProcess) -> dict[str, Any]:
+    """Give what it tells of itself; every null has its reason beside it."""
+    told: dict[str, Any] = {clean(one.name): finite(one.value) for one in row.figures}
+    why = {clean(one.name): clean(one.why or "") or "not known" for one in row.figures}
+    missing = {name: why[name] for name, value in told.items() if value is None}
+    return {**told, "unavailable": missing} if told else {}
 
 
 def _cmdline(facts: ProcessFacts) -> list[str] | None:

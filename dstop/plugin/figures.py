@@ -40,7 +40,6 @@ class Figures:
     Args:
         load: gives the plugins, or None without any.
         environ_of: reads a process's environment; it may raise OSError.
-        defer: samples to let through before anything is loaded.
         patience_s: how long the first sample may wait for figures: what is printed once has no second.
         every_s: seconds between two rounds.
         round_s: how long a plugin may take over one.
@@ -51,14 +50,12 @@ class Figures:
         load: Callable[[], Loaded | None] | None = None,
         *,
         environ_of: Callable[[int], Mapping[str, str]] | None = None,
-        defer: int = 0,
         patience_s: float = 0.0,
         every_s: float = EVERY_S,
         round_s: float = ROUND_S,
     ) -> None:
         self._load = load or installed
         self._environ_of = environ_of or read_environ
-        self._defer = defer
         self._patience_s = patience_s
         self._every_s, self._round_s = every_s, round_s
         self._readers: list[_Reader] | None = None
@@ -67,9 +64,6 @@ class Figures:
 
     def __call__(self, sample: Sample) -> Sample:
         """Give the sample with the newest figures, and with a notice for every plugin that failed at them."""
-        if self._defer > 0:
-            self._defer -= 1
-            return sample
         if self._readers is None:
             self._readers = self._started()
         if not self._readers:

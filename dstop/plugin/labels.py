@@ -63,7 +63,11 @@ class Labeller:
         if not self._looked:
             self._looked = True
             self._loaded = self._load()
-            self._notices = self._loaded.notices if self._loaded is not None else ()
+            if self._loaded is not None:
+                from dstop.plugin.models import offer  # noqa: PLC0415 - where there are plugins
+
+                self._notices = self._loaded.notices
+                offer()
         if self._loaded is None:
             return sample
         facts = {(row.pid, row.facts.started_at_s): row.facts for row in sample.processes}
@@ -73,6 +77,11 @@ class Labeller:
             self._known.update(self._ask(fresh, self._loaded))
         processes = tuple(self._labelled(row) for row in sample.processes)
         return replace(sample, processes=processes, notices=(*sample.notices, *self._notices))
+
+    @property
+    def has_plugins(self) -> bool:
+        """Whether there are plugins, as far as has been looked."""
+        return self._loaded is not None
 
     def _labelled(self, row: GpuProcess) -> GpuProcess:
         labels = self._known[row.pid, row.facts.started_at_s]
@@ -129,14 +138,25 @@ def read_environ(pid: int) -> dict[str, str]:
 
 
 class LabelledSource:
-    """A source whose processes carry the labels of plugins, and their figures."""
+    """A source whose processes carry the labels of plugins, and their figures.
 
-    def __init__(self, source: Source, labeller: Labeller, figures: Figures | None = None) -> None:
-        self._source, self._labeller, self._figures = source, labeller, figures
+    Args:
+        source: what is read.
+        labeller: adds labels, and knows whether there are plugins at all.
+        figures_s: how long the first sample may wait for figures; None for a source without them.
+    """
+
+    def __init__(self, source: Source, labeller: Labeller, *, figures_s: float | None = None) -> None:
+        self._source, self._labeller, self._figures_s = source, labeller, figures_s
+        self._figures: Figures | None = None
 
     def read(self, *, patience_s: float = 0.5) -> Sample:
         """Read the source, then ask the plugins about new processes; figures come from their own threads."""
         sample = self._labeller(self._source.read(patience_s=patience_s))
+        if self._figures is None and self._figures_s is not None and self._labeller.has_plugins:
+            from dstop.plugin.figures import Figures  # noqa: PLC0415 - where there are plugins
+
+            self._figures = Figures(patience_s=self._figures_s)
         return sample if self._figures is None else self._figures(sample)
 
     def watch(self, fields: AbstractSet[str]) -> None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 from dstop.errors import PlanError
 from dstop.footprint.architecture.families import MORE
-from dstop.footprint.architecture.values import Architecture
 from dstop.plugin.bounded import why, within
 from dstop.plugin.loading import Loaded, installed, leave_out
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from dstop.footprint.architecture.families import Reader
     from dstop.footprint.architecture.fields import Fields
+    from dstop.footprint.architecture.values import Architecture
 
 READ_S = 2.0
 MOST_MODELS = 256
@@ -54,6 +54,8 @@ def _guarded(read: Callable[[Fields, str], object], plugin: str) -> Reader:
         Raises:
             PlanError: the config cannot be read, or the reader failed.
         """
+        from dstop.footprint.architecture.values import Architecture  # noqa: PLC0415 - where a model is read
+
         try:
             model = within(READ_S, lambda: read(fields, family))
         except PlanError:

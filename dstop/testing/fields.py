@@ -11,6 +11,7 @@ from dstop.model.event import Event, EventKind
 from dstop.model.frame import OwnCost, Problem
 from dstop.model.gpu import THROTTLE_REASONS, Activity, MigInstance, Xid
 from dstop.model.guest import Guest
+from dstop.model.process import ProcessFigure
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -158,6 +159,7 @@ GUEST_FIELDS: dict[str, SearchStrategy[Any]] = {
     ),
 }
 GUEST = st.builds(Guest, pid=PID, **GUEST_FIELDS)
+FIGURE = st.builds(ProcessFigure, name=TEXT, value=maybe(st.floats(-1e18, 1e18)), why=MAYBE_TEXT)
 ROW_FIELDS: dict[str, SearchStrategy[Any]] = {
     "gpu_uuid": MAYBE_TEXT,
     "type": st.sampled_from(("C", "G", "C+G", "M")),
@@ -168,6 +170,7 @@ ROW_FIELDS: dict[str, SearchStrategy[Any]] = {
     "cpu_pct": maybe(st.floats(0, 1e6)),
     "state": maybe(st.sampled_from("RSDTZI")),
     "allocator": maybe(ALLOCATOR),
+    "figures": tuples(FIGURE, 3),
     "unavailable": st.dictionaries(
         st.sampled_from(("gpu_memory_bytes", "sm_pct", "cpu_pct", "rss_bytes")), st.sampled_from(_REASONS)
     ),

@@ -134,8 +134,12 @@ def test_labels_and_figures_stand_on_the_row(dstop, machine, install):
     machine(make_sample(1, 0, processes=(make_process(0, 7),)))
     (row,) = json.loads(dstop("--json").out)["processes"]
     assert row["labels"] == {"lab": "vision"}
-    assert row["figures"] == {"kv_cache_pct": 12.5, "requests_waiting": None, "nan_pct": None}
-    assert row["unavailable"]["requests_waiting"] == "it does not say"
+    assert row["figures"] == {
+        "kv_cache_pct": 12.5,
+        "requests_waiting": None,
+        "nan_pct": None,
+        "unavailable": {"requests_waiting": "it does not say", "nan_pct": "not a number"},
+    }
 
 
 def test_a_model_of_a_plugin_can_be_planned(dstop, install, tmp_path):
