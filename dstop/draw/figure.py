@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from dstop.units import bytes_text
@@ -22,7 +23,7 @@ def figure_name(name: str) -> str:
 def figure_text(figure: ProcessFigure) -> str:
     """Give the value with the unit that its name ends in; a count has none."""
     value = figure.value
-    if value is None:
+    if value is None or not isfinite(value):
         return "–"
     if figure.name.endswith("_pct"):
         return f"{value:.1f}%"
