@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dstop.model.finding import Severity
 from dstop.model.fleet import FleetFinding, FleetProcess
+from dstop.model.metric import FINDING
 from dstop.sources.prometheus.names import NVITOP, ORDER, PROCESSES
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from dstop.sources.prometheus.answer import Series
     from dstop.sources.prometheus.hosts import Hosts
 
+MOST_FINDINGS = 10_000
+"""More than anybody reads; an exporter has at most 128."""
 _MOST_RANK = 9
 _PERCENT = 100.5
 _SEVERITIES = {str(each): each for each in Severity}
@@ -78,7 +81,7 @@ def findings_of(series: Sequence[Series], hosts: Hosts) -> tuple[FleetFinding, .
     found: list[FleetFinding] = []
     for one in series:
         labels = one.metric
-        if not one.number:
+        if labels.metric != FINDING.name or not one.number or len(found) >= MOST_FINDINGS:
             continue
         cause = labels.cause.replace("_", " ") or "a finding without a cause"
         found.append(
