@@ -123,9 +123,10 @@ def training_state_bytes(case: Case) -> int | None:
     """Give weights, gradients and Adam's states of a full fine-tune on one rank.
 
     By the plan where the model is known. Else in mixed precision 16 bytes a parameter: 2 weights + 2 gradients + 4
-    master weights + 8 moments (Rajbhandari et al., ZeRO, section 3.1); what is sharded is divided by the ranks.
+    master weights + 8 moments (Rajbhandari et al., ZeRO, section 3.1); what is sharded is divided by the ranks. Of a
+    job of several ranks that does not say whether it shards, nothing is claimed.
     """
-    if case.flag("lora"):
+    if case.flag("lora") or not _says_how_it_shards(case):
         return None
     plan = planned(case)
     if plan is not None and plan.phase == "training":
@@ -137,6 +138,12 @@ def training_state_bytes(case: Case) -> int | None:
     stage = case.number("zero_stage") or (3 if case.flag("fsdp") else 0)
     per_parameter = {0: 16.0, 1: 4 + 12 / world, 2: 2 + 14 / world}.get(stage, 16 / world)
     return int(parameters * per_parameter)
+
+
+def _says_how_it_shards(case: Case) -> bool:
+    """Whether one rank holds all states, or it is known who shares them."""
+    alone = (case.number("world_size") or 1) == 1
+    return alone or case.number("zero_stage") is not None or case.flag("fsdp")
 
 
 def gib(count: int | None) -> str:
@@ -256,8 +263,15 @@ def checkpointing_recovers_bytes(case: Case) -> int | None:
     """Give what full recomputation saves: by the plan where the model is known, else by the size of its layers.
 
     34sbh bytes a layer become 2sbh, and one layer is made again. Source: Korthikanti et al., arXiv 2205.05198,
-    equation 1 without the score matrices (flash attention), 16-bit.
+    equation 1 without the score matrices (flash attention), 16-bit. At most what was live beyond the states, for the
+    step may have failed long before its peak; None where that is not known, and more than all that was live.
     """
+    saved = _checkpointing_saves(case)
+    live = case.failure.allocated_bytes if case.failure is not None else None
+    return activation_bytes(case) if saved is not None and live is not None and saved > live else saved
+
+
+def _checkpointing_saves(case: Case) -> int | None:
     without, with_it = planned(case, checkpointing="none"), planned(case, checkpointing="full")
     if without is not None and with_it is not None and case.expected is not None and case.expected.knows_step:
         return max(0, without.per_gpu.parts.total_bytes - with_it.per_gpu.parts.total_bytes)

@@ -13,6 +13,7 @@ from dstop.doctor.diagnose import diagnose_logs
 from dstop.doctor.evidence.collect import facts_of
 from dstop.doctor.questions.arithmetic import (
     BatchFit,
+    activation_bytes,
     batch_that_fits,
     checkpointing_recovers_bytes,
     counted,
@@ -163,7 +164,21 @@ def test_checkpointing_is_the_difference_of_two_plans():
         planned(case, checkpointing="none").per_gpu.parts.total_bytes
         - planned(case, checkpointing="full").per_gpu.parts.total_bytes
     )
-    assert checkpointing_recovers_bytes(case) == max(0, saved)
+    assert checkpointing_recovers_bytes(case) == min(saved, activation_bytes(case))
+    small = case_of(training(batch=4))
+    saved = (
+        planned(small, checkpointing="none").per_gpu.parts.total_bytes
+        - planned(small, checkpointing="full").per_gpu.parts.total_bytes
+    )
+    assert checkpointing_recovers_bytes(small) == saved
+
+
+def test_a_job_that_does_not_say_how_it_shards_is_not_charged_with_all_states():
+    """Eight ranks may share their states or not: nothing is claimed of a rank, and nothing recovers more than was live."""
+    case = case_of(training(batch=16) + "\n--nproc_per_node=8\n")
+    assert case.number("world_size") == 8
+    assert training_state_bytes(case) is None
+    assert checkpointing_recovers_bytes(case) <= case.failure.allocated_bytes
 
 
 def test_adapters_without_a_count_are_no_training_plan():
