@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dstop.errors import AttachError
@@ -24,6 +24,7 @@ def _framed(body: bytes) -> bytes:
     return len(body).to_bytes(HEADER_BYTES, "big") + body
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of the messages
 @given(st.lists(messages, max_size=4), st.integers(1, 50))
 def test_messages_come_out_as_they_went_in(sent: list[dict[str, Any]], piece: int) -> None:
     """However the bytes arrive, the messages are the same, in order, and nothing is left over."""
