@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dstop.errors import DstopError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
     from dstop.cli.request import Request
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 FIGURES_S = 1.0
 """How long one sample on paper waits for what processes tell of themselves."""
+
+SOURCES_S = 15.0
+"""How long a plugin may take to open its source: a driver that wakes its cards takes seconds."""
 
 
 def open_source(request: Request) -> Source:
@@ -38,15 +42,25 @@ def open_source(request: Request) -> Source:
 
 def _of_plugin(name: str) -> Source:
     from dstop.plugin import plugin_manager  # noqa: PLC0415 - as above
+    from dstop.plugin.bounded import why, within  # noqa: PLC0415 - as above
 
     loaded = plugin_manager()
-    openers = {key: opener for given in loaded.manager.hook.sources() for key, opener in given.items()}
+    notices = list(loaded.notices)
+    openers: dict[str, Callable[[], Source]] = {}
+    for hook in loaded.manager.hook.sources.get_hookimpls():
+        function = cast("Callable[[], Mapping[str, Callable[[], Source]]]", hook.function)
+        try:
+            given = within(SOURCES_S, lambda: dict(function()))  # noqa: B023 - it ends before the next
+        except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
+            notices.append(f"plugin {hook.plugin_name} is not used: {why(error)}")
+        else:
+            openers |= {str(key): opener for key, opener in given.items()}
     if name not in openers:
         known = ", ".join(sorted(openers)) or "none"
-        fix = "; ".join((f"sources of installed plugins: {known}", *loaded.notices))
+        fix = "; ".join((f"sources of installed plugins: {known}", *notices))
         raise UsageError(f"--source: no plugin has a source {name[:60]!r}", fix=fix)
     try:
-        source: Source = openers[name]()
+        source = within(SOURCES_S, openers[name])
     except DstopError:
         raise
     except Exception as error:  # a stranger's code may raise anything

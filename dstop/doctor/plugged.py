@@ -103,7 +103,7 @@ def plugged_by(loaded: Loaded) -> Plugged:
         function = cast("Callable[[], Iterable[object]]", hook.function)
         try:
             given = within(RULES_S, lambda: list(function())[:MOST_RULES])  # noqa: B023 - it ends before the next
-        except BaseException as error:  # noqa: BLE001 - a stranger's code may raise anything
+        except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
             leave_out(loaded.manager, plugin)
             notices.append(f"plugin {plugin} is not used any more: {why(error)}")
             continue
@@ -157,7 +157,7 @@ def _guarded_examine(
     def ask(case: Case) -> Assessment | None:
         try:
             answer = within(EXAMINE_S, lambda: examine(case))
-        except BaseException as error:
+        except Exception as error:
             raise PluginRuleError(f"plugin {plugin}: rule {rule.id} is left out: {why(error)}") from error
         if answer is not None and not isinstance(answer, Assessment):
             raise PluginRuleError(f"plugin {plugin}: rule {rule.id} is left out: its answer is no Assessment")
@@ -244,7 +244,7 @@ def with_evidence(
         try:
             told = within(READ_S, lambda: list(read(log.name, lines))[:MOST_SIGNS])  # noqa: B023 - it ends before the next
             signs += [_sign(log, order, *one) for one in told]
-        except BaseException as error:  # noqa: BLE001 - a stranger's code may raise anything
+        except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
             notes.append(f"plugin {plugin}: its reading of {log.name} is left out: {why(error)}")
     if not signs:
         return found

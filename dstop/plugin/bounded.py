@@ -17,6 +17,10 @@ class HangError(Exception):
     """The call was still under way when its time was over."""
 
 
+class ExitError(Exception):
+    """The call tried to end the program, with SystemExit or KeyboardInterrupt of its own."""
+
+
 def within(seconds: float, call: Callable[[], T]) -> T:
     """Call in a thread of its own, and wait so long for it.
 
@@ -25,7 +29,8 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
     Raises:
         HangError: when it has not come back by then.
-        BaseException: whatever it raised.
+        ExitError: when it tried to end the program: a Ctrl-C of the user's, in the thread that waits, stays one.
+        Exception: whatever else it raised.
     """
     answers: list[T] = []
     errors: list[BaseException] = []
@@ -40,7 +45,10 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     thread.start()
     thread.join(seconds)
     if errors:
-        raise errors[0]
+        error = errors[0]
+        if isinstance(error, Exception):
+            raise error
+        raise ExitError(f"{type(error).__name__}: {error}") from error
     if not answers:
         raise HangError(f"it did not come back within {seconds:g} s")
     return answers[0]
@@ -48,7 +56,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
 def why(error: BaseException) -> str:
     """Give an error in one printable line."""
-    text = str(error) if isinstance(error, HangError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, HangError | ExitError) else f"{type(error).__name__}: {error}"
     return printable(" ".join(text.split()), _WORDS)
 
 

@@ -94,7 +94,7 @@ class Labeller:
             answers: list[tuple[_Identity, _Labels]] = []
             try:
                 within(self._patience_s, lambda: _label_all(hook, fresh, environs, answers))  # noqa: B023 - it ends before the next
-            except BaseException as error:  # noqa: BLE001 - a stranger's code may raise anything
+            except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything
                 leave_out(loaded.manager, hook.plugin_name)
                 self._notices += (f"plugin {hook.plugin_name} is not used any more: {why(error)}",)
             for identity, given in answers.copy():

@@ -78,7 +78,7 @@ def _register(manager: pluggy.PluginManager, entry: Any, patience_s: float) -> P
             manager.register(plugin, name=name)
             manager.check_pending()
             hooks = hooks_of(manager, name)
-        except BaseException as error:  # noqa: BLE001 - a stranger's import may raise anything, SystemExit too
+        except Exception as error:  # noqa: BLE001 - a stranger's import may raise anything
             leave_out(manager, name)
             trouble = why(error)
     package = getattr(entry, "dist", None)

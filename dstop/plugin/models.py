@@ -39,7 +39,7 @@ def readers_of(loaded: Loaded) -> Mapping[str, Reader]:
         try:
             function = cast("Callable[[], Mapping[str, Reader]]", hook.function)
             given = within(READ_S, lambda: dict(function()))  # noqa: B023 - it ends before the next
-        except BaseException:  # noqa: BLE001 - a stranger's code may raise anything; `dstop plugins` says why
+        except Exception:  # noqa: BLE001 - a stranger's code may raise anything; `dstop plugins` says why
             leave_out(loaded.manager, hook.plugin_name)
             continue
         for family, read in list(given.items())[:MOST_MODELS]:
@@ -60,7 +60,7 @@ def _guarded(read: Callable[[Fields, str], object], plugin: str) -> Reader:
             model = within(READ_S, lambda: read(fields, family))
         except PlanError:
             raise
-        except BaseException as error:
+        except Exception as error:
             raise PlanError(
                 f"model: plugin {plugin} failed at it: {why(error)}", fix="ask its author"
             ) from error

@@ -56,6 +56,21 @@ def test_a_plugins_source_that_fails_is_one_line(dstop, name, code, words):
     assert words in said.err
 
 
+@pytest.mark.usefixtures("lab")
+def test_a_plugin_whose_sources_fail_stops_no_other(dstop, tmp_path):
+    """One plugin raises when it is asked for its sources: the other's can be read, and the first is named."""
+    (tmp_path / "plugin_of_bad.py").write_text(
+        "import pluggy\n@pluggy.HookimplMarker('dstop')\ndef sources():\n    raise KeyError('x')\n"
+    )
+    info = tmp_path / "plugin_of_bad-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin-of-bad\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[dstop]\nbad = plugin_of_bad\n")
+    assert dstop("--csv", "--source", "lab").code == 0
+    assert "plugin bad is not used: KeyError" in dstop("--json", "--source", "home").err
+    del sys.modules["plugin_of_bad"]
+
+
 def test_narrowing_is_still_a_source():
     """Watching and closing reach the source, and live keeps the filter for the screen."""
     from dstop.view.filter import parse

@@ -17,7 +17,7 @@ from dstop.doctor.text.read import log_of_text
 from dstop.model.finding import Finding, Severity
 from dstop.monitor.findings import Examiner
 from dstop.plugin import Labeller, Loaded, plugin_manager
-from dstop.plugin.bounded import HangError, within
+from dstop.plugin.bounded import ExitError, HangError, within
 from dstop.plugin.figures import Figures, figures_of
 from dstop.testing import make_process, make_sample
 
@@ -81,7 +81,7 @@ class _Works:
 def test_a_call_is_waited_for_no_longer_than_said(held):
     """What comes back in time is given, what raises raises here too, and what hangs is left behind."""
     assert within(20.0, lambda: 7) == 7
-    with pytest.raises(SystemExit):
+    with pytest.raises(ExitError, match="SystemExit: no licence"):
         within(20.0, lambda: (_ for _ in ()).throw(SystemExit("no licence")))
     with pytest.raises(HangError, match=r"within 0\.05 s"):
         within(0.05, held.wait)
