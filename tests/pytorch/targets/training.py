@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 
 torch.backends.cudnn.enabled = False
+STRIDE = 20
+"""Steps without a new segment."""
 
 
 class Numbers(torch.utils.data.IterableDataset):
@@ -46,7 +48,7 @@ def main(folder, name, device, options):
     captured = capture(device) if "graph" in options else None
     steps = (folder / f"{name}.steps").open("wb", buffering=0)
     batches = iter(loader)
-    number = 0
+    reserved, alike = 0, 0
     while not (folder / "end").exists():
         model(next(batches).to(device)).sum().backward()
         optimizer.step()
@@ -56,12 +58,14 @@ def main(folder, name, device, options):
         activations = remember(device)
         time.sleep(0.01)
         del activations
-        number += 1
         steps.write(b".")
-        if number == 3:
+        # Where blocks lie decides what is split: the first steps are not always the last to ask the driver for more.
+        before, reserved = reserved, torch.cuda.memory_reserved(device)
+        alike = alike + 1 if reserved == before else 0
+        if alike == STRIDE:
             told = {
                 "pid": os.getpid(),
-                "reserved_bytes": torch.cuda.memory_reserved(device),
+                "reserved_bytes": reserved,
                 "workers": [worker.pid for worker in getattr(batches, "_workers", [])],
             }
             (folder / "unfinished").write_text(json.dumps(told))
