@@ -1063,26 +1063,29 @@ def instances(
 
     found: tuple[list[Any], ...] = tuple([] for _ in wanted)
     kinds: dict[int, int] = {}
-    objects = gc.get_objects()
-    if newest_first:  # nearly: models are made after the thousands of objects that imports leave
-        objects.reverse()
-    # There are millions, so they are looked at in C: the classes of each few thousand, then those of wanted classes.
-    for start in range(0, len(objects), 20_000):
-        if time.monotonic() > deadline:
-            unavailable["complete"] = "counting stopped after %d of %d objects" % (start, len(objects))
-            break
-        some = objects[start : start + 20_000]
-        marks = list(map(id, map(type, some)))
-        fresh = set(marks).difference(kinds)
-        examples = dict(zip(marks, some)) if fresh else {}
-        for mark in fresh:
-            lineage = _lineage(type(examples[mark]))
-            kinds[mark] = next(
-                (n for n, want in enumerate(wanted) if any(base is want for base in lineage)), -1
-            )
-        hits = {mark for mark, number in kinds.items() if number >= 0}
-        for thing in compress(some, map(hits.__contains__, marks)):
-            found[kinds[id(type(thing))]].append(thing)
+    # By generation, the old ones apart: a list of all would keep a step's tensors alive while it is looked through.
+    for generation in (0, 1, 2) if newest_first else (2, 1, 0):
+        objects = gc.get_objects(generation)
+        if newest_first:  # nearly: models are made after the thousands of objects that imports leave
+            objects.reverse()
+        # There are millions, so they are seen in C: the classes of each few thousand, then those of wanted classes.
+        for start in range(0, len(objects), 20_000):
+            if time.monotonic() > deadline:
+                unavailable["complete"] = "counting stopped after %d of %d objects" % (start, len(objects))
+                break
+            some = objects[start : start + 20_000]
+            marks = list(map(id, map(type, some)))
+            fresh = set(marks).difference(kinds)
+            examples = dict(zip(marks, some)) if fresh else {}
+            for mark in fresh:
+                lineage = _lineage(type(examples[mark]))
+                kinds[mark] = next(
+                    (n for n, want in enumerate(wanted) if any(base is want for base in lineage)), -1
+                )
+            hits = {mark for mark, number in kinds.items() if number >= 0}
+            for thing in compress(some, map(hits.__contains__, marks)):
+                found[kinds[id(type(thing))]].append(thing)
+        del objects
     if gc.get_freeze_count() and not found[0]:
         unavailable["models"] = "the program called gc.freeze(), which hides its objects"
     return found
