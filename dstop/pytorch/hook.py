@@ -1054,6 +1054,22 @@ _lineage, _namespace = type.__dict__["__mro__"].__get__, type.__dict__["__dict__
 """The classes of a class, and what one of them defines, past whatever its metaclass makes of attributes."""
 
 
+def _some_of_all(newest_first: bool) -> Iterator[list[Any]]:
+    """Give the live objects, some thousands at a time, the old ones apart from the young.
+
+    One list of all would keep the tensors of a running step alive while it is looked through, and the program would
+    take more of the card for those of the next step.
+    """
+    import gc
+
+    for generation in (0, 1, 2) if newest_first else (2, 1, 0):
+        objects = gc.get_objects(generation)
+        if newest_first:  # nearly: models are made after the thousands of objects that imports leave
+            objects.reverse()
+        for start in range(0, len(objects), 20_000):
+            yield objects[start : start + 20_000]
+
+
 def instances(
     wanted: tuple[Any, ...], deadline: float, unavailable: dict[str, str], newest_first: bool = False
 ) -> tuple[list[Any], ...]:
@@ -1063,29 +1079,24 @@ def instances(
 
     found: tuple[list[Any], ...] = tuple([] for _ in wanted)
     kinds: dict[int, int] = {}
-    # By generation, the old ones apart: a list of all would keep a step's tensors alive while it is looked through.
-    for generation in (0, 1, 2) if newest_first else (2, 1, 0):
-        objects = gc.get_objects(generation)
-        if newest_first:  # nearly: models are made after the thousands of objects that imports leave
-            objects.reverse()
-        # There are millions, so they are seen in C: the classes of each few thousand, then those of wanted classes.
-        for start in range(0, len(objects), 20_000):
-            if time.monotonic() > deadline:
-                unavailable["complete"] = "counting stopped after %d of %d objects" % (start, len(objects))
-                break
-            some = objects[start : start + 20_000]
-            marks = list(map(id, map(type, some)))
-            fresh = set(marks).difference(kinds)
-            examples = dict(zip(marks, some)) if fresh else {}
-            for mark in fresh:
-                lineage = _lineage(type(examples[mark]))
-                kinds[mark] = next(
-                    (n for n, want in enumerate(wanted) if any(base is want for base in lineage)), -1
-                )
-            hits = {mark for mark, number in kinds.items() if number >= 0}
-            for thing in compress(some, map(hits.__contains__, marks)):
-                found[kinds[id(type(thing))]].append(thing)
-        del objects
+    looked_at = 0
+    # There are millions, so they are looked at in C: the classes of each few thousand, then those of wanted classes.
+    for some in _some_of_all(newest_first):
+        if time.monotonic() > deadline:
+            unavailable["complete"] = "counting stopped after %d objects" % looked_at
+            break
+        looked_at += len(some)
+        marks = list(map(id, map(type, some)))
+        fresh = set(marks).difference(kinds)
+        examples = dict(zip(marks, some)) if fresh else {}
+        for mark in fresh:
+            lineage = _lineage(type(examples[mark]))
+            kinds[mark] = next(
+                (n for n, want in enumerate(wanted) if any(base is want for base in lineage)), -1
+            )
+        hits = {mark for mark, number in kinds.items() if number >= 0}
+        for thing in compress(some, map(hits.__contains__, marks)):
+            found[kinds[id(type(thing))]].append(thing)
     if gc.get_freeze_count() and not found[0]:
         unavailable["models"] = "the program called gc.freeze(), which hides its objects"
     return found
