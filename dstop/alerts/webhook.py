@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import socket
-import ssl
-import threading
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dstop import __version__
 from dstop.alerts.courier import DeliveryError
+from dstop.one_request import OneRequest
 
 if TYPE_CHECKING:
     from dstop.alerts.notice import Notice
@@ -58,82 +55,14 @@ class Webhook:
         if self._secret_file is not None:
             headers["Authorization"] = f"Bearer {_secret(self._secret_file)}"
         request = urllib.request.Request(self._address, notice.as_json(), headers, method="POST")  # noqa: S310 - checked by the settings
-        line = _Line()
-        alarm = threading.Timer(self._all_s, line.cut)
-        alarm.daemon = True
-        alarm.start()
-        try:
-            with _opener(line).open(request, timeout=self._step_s):
-                pass
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise _refused(error) from None
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise DeliveryError(_reason(error, cut=line.was_cut, all_s=self._all_s)) from None
-        finally:
-            alarm.cancel()
-            line.close()
-
-
-class _Line:
-    """The connection of one request, to be cut when its time is over: a server that drips is never late by itself."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
-        self.was_cut = False
-
-    def add(self, connected: socket.socket) -> None:
-        """Take a connection, by a descriptor of our own: TLS takes the first one away, and can drip as well."""
-        with self._lock:
-            self._sockets.append(connected.dup())
-
-    def close(self) -> None:
-        """Let go of the descriptors."""
-        with self._lock:
-            for each in self._sockets:
-                each.close()
-            self._sockets.clear()
-
-    def cut(self) -> None:
-        """End what is going on, wherever it is."""
-        with self._lock:
-            self.was_cut = True
-            for each in self._sockets:
-                with suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-
-
-def _opener(line: _Line) -> urllib.request.OpenerDirector:
-    """Give an opener that knows http and https and nothing else: no files, no redirects."""
-
-    class Plain(http.client.HTTPConnection):
-        def connect(self) -> None:
-            super().connect()
-            line.add(self.sock)
-
-    class Secure(http.client.HTTPSConnection, Plain):
-        """Connects as Plain does, which is next in its order, before it shakes hands."""
-
-    class Http(urllib.request.HTTPHandler):
-        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(Plain, req)
-
-    class Https(urllib.request.HTTPSHandler):
-        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            context: Any = ssl.create_default_context()
-            return self.do_open(Secure, req, context=context)
-
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        Http(),
-        Https(),
-    ):
-        opener.add_handler(handler)
-    return opener
+        with OneRequest(self._all_s) as line:
+            try:
+                line.open(request, self._step_s).close()
+            except urllib.error.HTTPError as error:
+                error.close()
+                raise _refused(error) from None
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise DeliveryError(_reason(error, cut=line.was_cut, all_s=self._all_s)) from None
 
 
 def _refused(error: urllib.error.HTTPError) -> DeliveryError:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
-import threading
 import urllib.error
 import urllib.request
 import zlib
-from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from dstop import __version__
 from dstop.errors import SourceError, UsageError
+from dstop.one_request import OneRequest
 from dstop.sources.prometheus.answer import read_answer, refusal, words
 
 if TYPE_CHECKING:
@@ -139,23 +137,17 @@ class Client:
         return self._ask(request)
 
     def _ask(self, request: urllib.request.Request) -> bytes:
-        line = _Line()
-        alarm = threading.Timer(self.timeout_s, line.cut)
-        alarm.daemon = True
-        alarm.start()
-        try:
-            with _opener(line, self._context).open(request, timeout=self.timeout_s) as answer:
-                data = _body(answer, self._most)
-            if line.was_cut:
-                raise TimeoutError
-        except urllib.error.HTTPError as error:
-            raise _refused(error) from None
-        except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
-            raise _unreached(error, cut=line.was_cut, timeout_s=self.timeout_s) from None
-        else:
+        with OneRequest(self.timeout_s, self._context) as line:
+            try:
+                with line.open(request, self.timeout_s) as answer:
+                    data = _body(answer, self._most)
+                if line.was_cut:
+                    raise TimeoutError
+            except urllib.error.HTTPError as error:
+                raise _refused(error) from None
+            except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
+                raise _unreached(error, cut=line.was_cut, timeout_s=self.timeout_s) from None
             return data
-        finally:
-            alarm.cancel()
 
 
 def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
@@ -182,69 +174,6 @@ def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
     if answer.length or (unpack is not None and not unpack.eof):
         raise http.client.IncompleteRead(b"")
     return b"".join(parts)
-
-
-class _Line:
-    """The connections of one request, to be cut when its time is over: one that drips is never late by itself."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
-        self.was_cut = False
-
-    def add(self, connected: socket.socket) -> None:
-        """Remember a connection; one that comes too late is cut at once."""
-        with self._lock:
-            self._sockets.append(connected)
-            late = self.was_cut
-        if late:
-            _shut(connected)
-
-    def cut(self) -> None:
-        """End them all."""
-        with self._lock:
-            self.was_cut = True
-            for each in self._sockets:
-                _shut(each)
-
-
-def _shut(connected: socket.socket) -> None:
-    with suppress(OSError):
-        # SSLSocket.shutdown drops its TLS state without a lock, under the thread that reads; the plain one does not.
-        socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-
-def _opener(line: _Line, context: ssl.SSLContext | None) -> urllib.request.OpenerDirector:
-    """Give an opener that knows http and https and nothing else: no files, no redirects."""
-
-    class Plain(http.client.HTTPConnection):
-        def connect(self) -> None:
-            super().connect()
-            line.add(self.sock)
-
-    class Secure(http.client.HTTPSConnection):
-        def connect(self) -> None:
-            super().connect()
-            line.add(self.sock)
-
-    class Http(urllib.request.HTTPHandler):
-        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(Plain, req)
-
-    class Https(urllib.request.HTTPSHandler):
-        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(Secure, req, context=context or ssl.create_default_context())
-
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        Http(),
-        Https(),
-    ):
-        opener.add_handler(handler)
-    return opener
 
 
 _ADVICE = {
