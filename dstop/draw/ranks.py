@@ -6,8 +6,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from dstop.draw.line import clean, fit, fit_line
-from dstop.model.peers import due_bytes
-from dstop.units import MIB, bytes_text
+from dstop.model.peers import LEAST_RANKS, due_bytes, is_odd
+from dstop.units import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from dstop.draw.line import Line, Span
     from dstop.model.process import GpuProcess, ProcessFacts, ProcessKey
 
-ODD_SHARE, ODD_BYTES = 0.10, 512 * MIB
-"""Ranks of a sharded job differ by some blocks; the one that will fail differs by more than both."""
-_LEAST_RANKS = 3
-"""Of two, nobody can say which is the odd one."""
 _TITLES = (
     ("RANK", 5), ("GPU", 4), ("PID", 8), ("ALLOC", 7), ("RESERVED", 9), ("CACHED", 7), ("SPLIT", 6), ("PEAK", 7),
     ("RETRIES", 8), ("OOMS", 5),
@@ -47,12 +43,12 @@ def odd_ones(rows: Sequence[GpuProcess]) -> Mapping[ProcessKey, str]:
         ("reserved", [(row, row.allocator.reserved_bytes) for row in rows if row.allocator is not None]),
     ):
         known = [(row, amount - due[row.key]) for row, amount in amounts if amount is not None]
-        if len(known) < _LEAST_RANKS:
+        if len(known) < LEAST_RANKS:
             continue
         middle = median(amount for _, amount in known)
         row, amount = max(known, key=lambda pair: abs(pair[1] - middle))
         off = amount - middle
-        if abs(off) > ODD_BYTES and abs(off) > ODD_SHARE * middle:
+        if is_odd(off, middle):
             text = f"{name} {bytes_text(abs(off))} {'above' if off > 0 else 'below'} the median"
             found[row.key] = f"{found[row.key]}, {text}" if row.key in found else text
     return found

@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from dstop.model.process import GpuProcess, ProcessKey
 
 
+ODD_SHARE, ODD_BYTES = 0.10, 512 * 2**20
+"""Ranks of a sharded job differ by some blocks; the one that will fail differs by more than both."""
+LEAST_RANKS = 3
+"""Of two, nobody can say which is the odd one."""
+
+
+def is_odd(off_bytes: float, usual_bytes: float) -> bool:
+    """Whether a rank that is so far from what is usual among its peers is an odd one."""
+    return abs(off_bytes) > ODD_BYTES and abs(off_bytes) > ODD_SHARE * usual_bytes
+
+
 def due_bytes(rows: Sequence[GpuProcess]) -> Mapping[ProcessKey, float]:
     """Give by how much each rank should hold more than the median of its peers, by its own expectation.
 

@@ -7,17 +7,14 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from dstop.model.fleet import FleetJob, FleetRank, natural
-from dstop.units import MIB, bytes_text
+from dstop.model.peers import LEAST_RANKS, is_odd
+from dstop.units import bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dstop.model.fleet import Fleet, FleetProcess
 
-ODD_SHARE, ODD_BYTES = 0.10, 512 * MIB
-"""As on one machine (`dstop.draw.ranks`): sharded ranks differ by some blocks, an odd one by more than both."""
-_LEAST_RANKS = 3
-"""Of two, nobody can say which is the odd one."""
 _NO_RANK = 1 << 30
 
 
@@ -89,13 +86,13 @@ def _marked(ranks: Sequence[FleetRank], expected: Sequence[int | None]) -> tuple
         for at, rank in enumerate(ranks)
         if rank.gpu_memory_bytes is not None and rank.rank is not None
     ]
-    if len(amounts) < _LEAST_RANKS:
+    if len(amounts) < LEAST_RANKS:
         return tuple(ranks)
     usual = median(amount for _, amount in amounts)
     odd: dict[int, str] = {}
     for at, amount in amounts:
         off = amount - usual
-        if abs(off) > ODD_BYTES and abs(off) > ODD_SHARE * usual:
+        if is_odd(off, usual):
             odd[at] = f"{bytes_text(abs(off))} {'above' if off > 0 else 'below'} the median of its peers"
     if 2 * len(odd) > len(amounts):  # two kinds of ranks, and no odd one
         return tuple(ranks)
